@@ -1,0 +1,125 @@
+import { createHash } from "node:crypto";
+import { type FileHandle, mkdir, open, readdir, rename, rm } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { TtError } from "./errors.ts";
+import type { CommittedFile, Directory, FileContent, ReadAt } from "./files.ts";
+
+/** A file on disk, opened for reading; its owner closes it. */
+export interface NodeFile extends ReadAt {
+  /** Closes the file. Calling it twice is harmless. */
+  close(): Promise<void>;
+}
+
+/** Suffix of files that are being written; a crash leaves them behind, and nothing reads them. */
+const ASIDE = ".partial";
+
+/** Opens a file on disk. Throws `E_NOT_FOUND` if there is none. */
+export async function openFile(path: string): Promise<NodeFile> {
+  const handle = await open(path, "r").catch((error: NodeJS.ErrnoException) => {
+    throw fileError(error, path);
+  });
+  const { size } = await handle.stat();
+  return {
+    byteLength: size,
+    slice: (start, end) => readExactly(handle, path, start, end),
+    close: () => handle.close(),
+  };
+}
+
+/** A folder on disk; it is made at the first commit. Names may not leave it. */
+export function nodeDirectory(path: string): Directory {
+  return {
+    async list() {
+      const names = await readdir(path).catch((error: NodeJS.ErrnoException) => {
+        if (error.code === "ENOENT") return [];
+        throw fileError(error, path);
+      });
+      return names.filter((name) => !name.endsWith(ASIDE)).sort();
+    },
+    async read(name) {
+      const file = join(path, plainName(name));
+      const { size } = await statFile(file);
+      return { byteLength: size, slice: (start, end) => withFile(file, (handle) => readExactly(handle, file, start, end)) };
+    },
+    async commit(name, content) {
+      const target = join(path, plainName(name));
+      try {
+        await mkdir(path, { recursive: true });
+        const written = await writeAside(`${target}${ASIDE}`, content);
+        await rename(`${target}${ASIDE}`, target);
+        await withFile(path, (handle) => handle.sync());
+        return { name, ...written };
+      } catch (error) {
+        await rm(`${target}${ASIDE}`, { force: true }).catch(() => undefined);
+        throw fileError(error as NodeJS.ErrnoException, target);
+      }
+    },
+    async remove(name) {
+      await rm(join(path, plainName(name)), { force: true });
+    },
+  };
+}
+
+async function writeAside(path: string, content: FileContent): Promise<Omit<CommittedFile, "name">> {
+  const hash = createHash("sha256");
+  const handle = await open(path, "w");
+  let byteLength = 0;
+  try {
+    const pieces = content instanceof Uint8Array ? [content] : content;
+    for await (const piece of pieces) {
+      hash.update(piece);
+      await handle.writeFile(piece);
+      byteLength += piece.length;
+    }
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  return { byteLength, sha256: hash.digest("hex") };
+}
+
+async function statFile(path: string): Promise<{ size: number }> {
+  return withFile(path, (handle) => handle.stat());
+}
+
+async function withFile<T>(path: string, use: (handle: FileHandle) => Promise<T>): Promise<T> {
+  const handle = await open(path, "r").catch((error: NodeJS.ErrnoException) => {
+    throw fileError(error, path);
+  });
+  try {
+    return await use(handle);
+  } finally {
+    await handle.close();
+  }
+}
+
+async function readExactly(handle: FileHandle, path: string, start: number, end: number): Promise<Uint8Array> {
+  const bytes = new Uint8Array(end - start);
+  let filled = 0;
+  while (filled < bytes.length) {
+    const { bytesRead } = await handle.read(bytes, filled, bytes.length - filled, start + filled);
+    if (bytesRead === 0) {
+      throw new TtError("E_CORRUPT", `${path} ends at byte ${start + filled}, ${end} bytes were expected`, {
+        file: path,
+        byte: start + filled,
+      });
+    }
+    filled += bytesRead;
+  }
+  return bytes;
+}
+
+function plainName(name: string): string {
+  if (name === "" || name === "." || name === ".." || basename(name) !== name || name.includes("\\")) {
+    throw new TtError("E_IO", `"${name}" is not a plain file name`, { file: name });
+  }
+  return name;
+}
+
+function fileError(error: NodeJS.ErrnoException, path: string): Error {
+  if (error.code === "ENOENT")
+    return new TtError("E_NOT_FOUND", `there is no file or folder ${path}`, { file: path }, { cause: error });
+  // Errors without a system code are the caller's own, thrown while its content was produced.
+  if (error.errno === undefined) return error;
+  return new TtError("E_IO", `${path}: ${error.message}`, { file: path }, { cause: error });
+}
