@@ -27,6 +27,8 @@ export interface Directory {
   read(name: string): Promise<ReadAt>;
   /** Stores a file whole or not at all: after a crash either the old bytes are there, or the new. */
   commit(name: string, content: FileContent): Promise<CommittedFile>;
+  /** SHA-256 of a committed file, in lower-case hex; the file is read in pieces. Throws `E_NOT_FOUND`. */
+  digest(name: string): Promise<string>;
   /** Removes a file; one that is not there is no error. */
   remove(name: string): Promise<void>;
 }

@@ -19,14 +19,20 @@ export function readBytes(bytes: Uint8Array): ReadAt {
 /** A directory that lives in memory, for browsers and tests. */
 export function memoryDirectory(): Directory {
   const files = new Map<string, Uint8Array>();
+  const bytesOf = (name: string): Uint8Array => {
+    const bytes = files.get(name);
+    if (bytes === undefined) throw new TtError("E_NOT_FOUND", `there is no file ${name}`, { file: name });
+    return bytes;
+  };
   return {
     async list() {
       return [...files.keys()].sort();
     },
     async read(name) {
-      const bytes = files.get(name);
-      if (bytes === undefined) throw new TtError("E_NOT_FOUND", `there is no file ${name}`, { file: name });
-      return readBytes(bytes);
+      return readBytes(bytesOf(name));
+    },
+    async digest(name) {
+      return sha256(bytesOf(name));
     },
     async commit(name, content) {
       const bytes = await collect(content);

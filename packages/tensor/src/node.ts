@@ -54,6 +54,14 @@ export function nodeDirectory(path: string): Directory {
         throw fileError(error as NodeJS.ErrnoException, target);
       }
     },
+    async digest(name) {
+      const file = join(path, plainName(name));
+      const hash = createHash("sha256");
+      await withFile(file, async (handle) => {
+        for await (const piece of handle.createReadStream({ autoClose: false })) hash.update(piece as Uint8Array);
+      });
+      return hash.digest("hex");
+    },
     async remove(name) {
       await rm(join(path, plainName(name)), { force: true });
     },

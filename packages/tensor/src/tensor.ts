@@ -56,6 +56,11 @@ export class Tensor {
     return new Float32Array(this.#memory.buffer, this.byteOffset, this.size);
   }
 
+  /** True after the end of its life, when `data` throws. */
+  get disposed(): boolean {
+    return !this.#lifetime.alive;
+  }
+
   /** The same elements under another shape of the same size. Throws `E_SHAPE` if the sizes differ. */
   reshape(shape: readonly number[]): Tensor {
     const size = sizeOfShape(shape);

@@ -1,0 +1,67 @@
+import { IdIndex } from "./id-index.ts";
+
+const MAX_COUNT = 0xffffffff;
+
+/** Exact access counts of row ids; memory grows with the number of distinct ids seen. */
+export class AccessCounter {
+  #index = new IdIndex();
+  #counts = new Uint32Array(8);
+
+  /** Number of distinct ids seen. */
+  get size(): number {
+    return this.#index.size;
+  }
+
+  /** Bytes held. */
+  get bytes(): number {
+    return this.#index.bytes + this.#counts.byteLength;
+  }
+
+  /** The ids seen, in order of first access, as a view. */
+  get ids(): Uint32Array {
+    return this.#index.ids;
+  }
+
+  /** Their counts, as a view. */
+  get counts(): Uint32Array {
+    return this.#counts.subarray(0, this.#index.size);
+  }
+
+  /** Adds one access for each id; counts stop at 2^32 − 1. */
+  observe(ids: Uint32Array): void {
+    for (let i = 0; i < ids.length; i++) this.add(ids[i], 1);
+  }
+
+  /** Adds `count` accesses of one id. */
+  add(id: number, count: number): void {
+    const number = this.#index.add(id);
+    if (number >= this.#counts.length) {
+      const counts = new Uint32Array(this.#counts.length * 2);
+      counts.set(this.#counts);
+      this.#counts = counts;
+    }
+    this.#counts[number] = Math.min(MAX_COUNT, this.#counts[number] + count);
+  }
+
+  /** Accesses of an id so far. */
+  count(id: number): number {
+    const number = this.#index.numberOf(id);
+    return number < 0 ? 0 : this.#counts[number];
+  }
+
+  /** The `k` most accessed ids, most accessed first; equal counts go by the smaller id, so the answer is unique. */
+  top(k: number): Uint32Array {
+    const ids = this.ids;
+    const counts = this.counts;
+    const threshold = this.#kthLargestCount(k);
+    const candidates = Array.from(counts.keys()).filter((number) => counts[number] >= threshold);
+    candidates.sort((a, b) => counts[b] - counts[a] || ids[a] - ids[b]);
+    return Uint32Array.from(candidates.slice(0, k), (number) => ids[number]);
+  }
+
+  /** Sorting numbers natively and then only the candidates is far cheaper than sorting all ids by a comparison. */
+  #kthLargestCount(k: number): number {
+    const sorted = this.counts.slice().sort();
+    return k >= sorted.length ? 0 : (sorted[sorted.length - k] ?? 0);
+  }
+}

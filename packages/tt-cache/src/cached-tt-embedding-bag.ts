@@ -1,0 +1,227 @@
+import { type NamedTensors, type Runtime, type Tensor, TtError, type UpdateRule, validateUpdateRule } from "@tt-rec/tensor";
+import {
+  type Bags,
+  type EmbeddingBag,
+  type Lookup,
+  type Plan,
+  type PlanMode,
+  type Pooling,
+  resolveBags,
+  type SliceGradients,
+  selectPositions,
+  TTEmbeddingBag,
+  type TTEmbeddingBagOptions,
+} from "@tt-rec/tt-kernels";
+import { AccessCounter } from "./access-counter.ts";
+import { CacheMeter, type CacheMetrics } from "./cache-metrics.ts";
+import { type CacheState, readCacheState, splitState, writeCacheState } from "./cache-state.ts";
+import { RowCache } from "./row-cache.ts";
+import { isRefreshDue, type SemiDynamicSchedule, validateSchedule } from "./semi-dynamic-schedule.ts";
+
+/** Options of `CachedTTEmbeddingBag`: those of the TT bag, the size of the cache, and when it takes new rows. */
+export interface CachedTTEmbeddingBagOptions extends TTEmbeddingBagOptions, SemiDynamicSchedule {
+  /** Most rows the cache can hold; the paper finds 0.01 % of the table's rows sufficient. */
+  readonly cacheRows: number;
+}
+
+/** A batch split into its cached and its TT positions. */
+interface SplitPlan {
+  readonly generation: number;
+  readonly weighted: boolean;
+  readonly tt: Plan;
+  readonly ttPositions: Uint32Array;
+  readonly cached: Plan;
+  readonly cachedPositions: Uint32Array;
+}
+
+/**
+ * A TT embedding bag with the paper's semi-dynamic cache of hot rows: the rows accessed most are kept uncompressed and
+ * trained on their own. At each refresh the most accessed rows so far are loaded anew from the cores, and what the
+ * cached rows had learned since is discarded, as in the paper.
+ *
+ * Cached rows are weights of the model: forward, `toDense` and `state` see them in place of the cores' rows.
+ */
+export class CachedTTEmbeddingBag implements EmbeddingBag {
+  readonly numEmbeddings: number;
+  readonly embeddingDim: number;
+  readonly #runtime: Runtime;
+  readonly #pooling: Pooling;
+  readonly #schedule: SemiDynamicSchedule;
+  readonly #tt: TTEmbeddingBag;
+  readonly #cache: RowCache;
+  readonly #meter = new CacheMeter();
+  readonly #plans = new WeakMap<Plan, SplitPlan>();
+  #counter = new AccessCounter();
+  /** Training steps applied. */
+  #step = 0;
+  /** Counts changes of the set of cached rows, which make older plans void. */
+  #generation = 0;
+
+  /** Allocates cores and cache. Throws `E_OPTION` on a bad cache size or schedule, `E_SHAPE` on bad cores. */
+  constructor(runtime: Runtime, options: CachedTTEmbeddingBagOptions) {
+    const { shape, cacheRows, pooling = "sum" } = options;
+    validateSchedule(options);
+    if (!(Number.isSafeInteger(cacheRows) && cacheRows >= 1 && cacheRows <= shape.numEmbeddings)) {
+      throw new TtError("E_OPTION", `cacheRows = ${cacheRows} is not a whole number from 1 to the number of embeddings, ${shape.numEmbeddings}`);
+    }
+    this.numEmbeddings = shape.numEmbeddings;
+    this.embeddingDim = shape.embeddingDim;
+    this.#runtime = runtime;
+    this.#pooling = pooling;
+    this.#schedule = { warmupSteps: options.warmupSteps, refreshEvery: options.refreshEvery };
+    this.#tt = new TTEmbeddingBag(runtime, options);
+    this.#cache = new RowCache(runtime, cacheRows, shape.embeddingDim, pooling);
+  }
+
+  get bytes(): number {
+    return this.#tt.bytes + this.#cacheBytes;
+  }
+
+  /** Hit rate, evictions, refresh time and bytes of the cache. */
+  get metrics(): CacheMetrics {
+    return this.#meter.read(this.#cache.size, this.#cacheBytes);
+  }
+
+  plan(bags: Bags, { training }: PlanMode): Plan {
+    const lookup = resolveBags(bags, this.#pooling, this.numEmbeddings);
+    const split = this.#split(lookup);
+    if (training) {
+      this.#counter.observe(lookup.rows);
+      this.#meter.countStep(split.cachedPositions.length, lookup.rows.length);
+    }
+    const uniqueRows = split.tt.uniqueRows + split.cached.uniqueRows;
+    const plan: Plan = { outputs: lookup.outputs, lookups: lookup.rows.length, uniqueRows };
+    this.#plans.set(plan, split);
+    return plan;
+  }
+
+  async forward(plan: Plan): Promise<Tensor> {
+    const { tt, cached } = this.#details(plan);
+    const out = await this.#tt.forward(tt);
+    if (cached.lookups > 0) {
+      const fromCache = (await this.#cache.rows.forward(cached)).data;
+      const sum = out.data;
+      for (let i = 0; i < sum.length; i++) sum[i] += fromCache[i];
+    }
+    return out;
+  }
+
+  async backward(plan: Plan, gradient: Tensor): Promise<SliceGradients> {
+    const split = this.#details(plan);
+    const tt = await this.#tt.backward(split.tt, gradient);
+    const cached = await this.#cache.rows.backward(split.cached, gradient);
+    const parts = [...tt.parts, ...cached.parts.map((part) => ({ ...part, parameter: CACHE_PREFIX + part.parameter }))];
+    const sumOfSquares = tt.sumOfSquares + cached.sumOfSquares;
+    if (!split.weighted) return { parts, sumOfSquares };
+    const weights = this.#runtime.scratch([plan.lookups]);
+    scatter(weights, split.ttPositions, tt.weights);
+    scatter(weights, split.cachedPositions, cached.weights);
+    return { parts, sumOfSquares, weights };
+  }
+
+  /** Updates cores and cached rows, counts a training step, and refreshes the cache if one is due at its end. */
+  async apply({ parts, sumOfSquares }: SliceGradients, rule: UpdateRule): Promise<void> {
+    validateUpdateRule(rule);
+    const cached = parts.filter(({ parameter }) => parameter.startsWith(CACHE_PREFIX));
+    const tt = parts.filter(({ parameter }) => !parameter.startsWith(CACHE_PREFIX));
+    await this.#tt.apply({ parts: tt, sumOfSquares }, rule);
+    const renamed = cached.map((part) => ({ ...part, parameter: part.parameter.slice(CACHE_PREFIX.length) }));
+    await this.#cache.rows.apply({ parts: renamed, sumOfSquares }, rule);
+    this.#step++;
+    if (isRefreshDue(this.#schedule, this.#step)) await this.#refresh();
+  }
+
+  async step(plan: Plan, gradient: Tensor, rule: UpdateRule): Promise<void> {
+    validateUpdateRule(rule);
+    await this.apply(await this.backward(plan, gradient), rule);
+  }
+
+  async state(): Promise<NamedTensors> {
+    const cache = { ids: this.#cache.ids, counter: this.#counter, step: this.#step };
+    return writeCacheState(await this.#tt.state(), await this.#cache.rows.state(), cache);
+  }
+
+  async load(state: NamedTensors): Promise<void> {
+    const { tt, rows, own } = splitState(state);
+    const cache: CacheState = readCacheState(own, rows, this.#cache.capacity, this.numEmbeddings, this.embeddingDim);
+    // The TT bag checks its part before it writes, and what follows was checked above.
+    await this.#tt.load(tt);
+    await this.#cache.rows.load(rows);
+    this.#cache.assign(cache.ids);
+    this.#counter = cache.counter;
+    this.#step = cache.step;
+    this.#generation++;
+  }
+
+  async toDense(): Promise<Tensor> {
+    const dense = await this.#tt.toDense();
+    const rows = await this.#cache.rows.toDense();
+    const [table, cached, dim] = [dense.data, rows.data, this.embeddingDim];
+    for (const [slot, id] of this.#cache.ids.entries()) table.set(cached.subarray(slot * dim, (slot + 1) * dim), id * dim);
+    rows.dispose();
+    return dense;
+  }
+
+  dispose(): void {
+    this.#tt.dispose();
+    this.#cache.rows.dispose();
+  }
+
+  get #cacheBytes(): number {
+    return this.#cache.bytes + this.#counter.bytes;
+  }
+
+  #details(plan: Plan): SplitPlan {
+    const details = this.#plans.get(plan);
+    if (details === undefined) throw new TtError("E_OPTION", "the plan was made by another embedding bag");
+    if (details.generation !== this.#generation) {
+      throw new TtError("E_STALE_PLAN", `the cache took new rows at the end of step ${this.#step}, after this plan was made; plan the batch again`);
+    }
+    return details;
+  }
+
+  #split(lookup: Lookup): SplitPlan {
+    const slots = new Int32Array(lookup.rows.length);
+    let hits = 0;
+    for (let p = 0; p < slots.length; p++) {
+      slots[p] = this.#cache.slotOf(lookup.rows[p]);
+      if (slots[p] >= 0) hits++;
+    }
+    const cachedPositions = new Uint32Array(hits);
+    const ttPositions = new Uint32Array(slots.length - hits);
+    let [c, t] = [0, 0];
+    for (let p = 0; p < slots.length; p++) {
+      if (slots[p] >= 0) cachedPositions[c++] = p;
+      else ttPositions[t++] = p;
+    }
+    const cachedSlots = cachedPositions.map((p) => slots[p]);
+    return {
+      generation: this.#generation,
+      weighted: lookup.weightFactors !== undefined,
+      tt: this.#tt.planLookup(hits === 0 ? lookup : selectPositions(lookup, ttPositions)),
+      ttPositions,
+      cached: this.#cache.rows.planLookup(selectPositions(lookup, cachedPositions, cachedSlots)),
+      cachedPositions,
+    };
+  }
+
+  async #refresh(): Promise<void> {
+    const start = performance.now();
+    const ids = this.#counter.top(this.#cache.capacity);
+    const outputOf = Uint32Array.from({ length: ids.length }, (_, i) => i);
+    const rows = await this.#tt.forward(this.#tt.planLookup({ outputs: ids.length, rows: ids, outputOf }));
+    const evictions = this.#cache.assign(ids);
+    this.#cache.fill(rows.data);
+    this.#generation++;
+    this.#meter.countRefresh(evictions, performance.now() - start);
+  }
+}
+
+/** Marks the parameters of the cached rows among those of the cores. */
+const CACHE_PREFIX = "cache.rows.";
+
+function scatter(target: Tensor, positions: Uint32Array, source: Tensor | undefined): void {
+  if (source === undefined) return;
+  const [to, from] = [target.data, source.data];
+  for (let i = 0; i < positions.length; i++) to[positions[i]] = from[i];
+}

@@ -1,0 +1,124 @@
+import { type NamedTensors, type Runtime, type Tensor, TtError, type UpdateRule, validateUpdateRule } from "@tt-rec/tensor";
+import type { Bags, EmbeddingBag, Plan, PlanMode, Pooling, SliceGradients } from "./embedding-bag.ts";
+import { type Lookup, resolveBags } from "./lookup/lookup.ts";
+import { PlanBook } from "./lookup/plan-book.ts";
+import { poolBackward, poolForward, weightsBackward } from "./lookup/pool.ts";
+import { groupRows, type RowGroups } from "./lookup/row-groups.ts";
+import { checkState, Parameter } from "./parameter.ts";
+import { bundleGradients, checkGradient, matchParts } from "./slice-gradients.ts";
+
+/** Options of `DenseEmbeddingBag`. */
+export interface DenseEmbeddingBagOptions {
+  /** Rows n of the table, at most 2^32 − 1. */
+  readonly numEmbeddings: number;
+  /** Columns D of the table. */
+  readonly embeddingDim: number;
+  /** How rows of a bag are joined. Default `sum`. */
+  readonly pooling?: Pooling;
+  /** Fills the zeroed table [n, D] in place, row-major. */
+  readonly initialize?: (table: Float32Array) => void;
+}
+
+interface DensePlan {
+  readonly lookup: Lookup;
+  readonly groups: RowGroups;
+}
+
+/** The uncompressed embedding table: gather, pool, and updates of the rows that were looked up. */
+export class DenseEmbeddingBag implements EmbeddingBag {
+  readonly numEmbeddings: number;
+  readonly embeddingDim: number;
+  readonly #runtime: Runtime;
+  readonly #pooling: Pooling;
+  readonly #table: Parameter;
+  readonly #plans = new PlanBook<DensePlan>();
+
+  /** Allocates the table. Throws `E_SHAPE` on bad extents and `E_MEMORY` if the bytes are not to be had. */
+  constructor(runtime: Runtime, { numEmbeddings, embeddingDim, pooling = "sum", initialize }: DenseEmbeddingBagOptions) {
+    if (!(Number.isInteger(numEmbeddings) && numEmbeddings >= 1 && numEmbeddings < 2 ** 32)) {
+      throw new TtError("E_SHAPE", `numEmbeddings = ${numEmbeddings} is not a whole number from 1 to 2^32 − 1`);
+    }
+    if (!(Number.isInteger(embeddingDim) && embeddingDim >= 1)) {
+      throw new TtError("E_SHAPE", `embeddingDim = ${embeddingDim} is not a whole number of at least 1`);
+    }
+    this.numEmbeddings = numEmbeddings;
+    this.embeddingDim = embeddingDim;
+    this.#runtime = runtime;
+    this.#pooling = pooling;
+    this.#table = new Parameter(runtime, "table", [numEmbeddings, embeddingDim]);
+    initialize?.(this.#table.weights.data);
+  }
+
+  get bytes(): number {
+    return this.#table.bytes;
+  }
+
+  plan(bags: Bags, _mode: PlanMode): Plan {
+    return this.planLookup(resolveBags(bags, this.#pooling, this.numEmbeddings));
+  }
+
+  /** Prepares a lookup whose rows are known to be in range, for bags that are built from this one. */
+  planLookup(lookup: Lookup): Plan {
+    const groups = groupRows(lookup.rows);
+    const plan = { outputs: lookup.outputs, lookups: lookup.rows.length, uniqueRows: groups.uniqueRows.length };
+    return this.#plans.issue(plan, { lookup, groups });
+  }
+
+  async forward(plan: Plan): Promise<Tensor> {
+    const { lookup } = this.#plans.details(plan);
+    const out = this.#runtime.scratch([lookup.outputs, this.embeddingDim]);
+    poolForward(lookup, lookup.rows, this.#table.weights.data, this.embeddingDim, out.data);
+    return out;
+  }
+
+  async backward(plan: Plan, gradient: Tensor): Promise<SliceGradients> {
+    const { lookup, groups } = this.#plans.details(plan);
+    const dim = this.embeddingDim;
+    checkGradient(plan, dim, gradient);
+    const values = this.#runtime.scratch([groups.uniqueRows.length, dim]);
+    poolBackward(lookup, groups, gradient.data, dim, values.data);
+    let weights: Tensor | undefined;
+    if (lookup.weightFactors !== undefined) {
+      weights = this.#runtime.scratch([lookup.rows.length]);
+      weightsBackward(lookup, lookup.weightFactors, lookup.rows, this.#table.weights.data, gradient.data, dim, weights.data);
+    }
+    return bundleGradients([{ parameter: this.#table.name, slices: groups.uniqueRows, values }], weights);
+  }
+
+  async apply(gradients: SliceGradients, rule: UpdateRule): Promise<void> {
+    validateUpdateRule(rule);
+    for (const [parameter, part] of matchParts([this.#table], gradients)) parameter.apply(part, rule);
+  }
+
+  async step(plan: Plan, gradient: Tensor, rule: UpdateRule): Promise<void> {
+    validateUpdateRule(rule);
+    await this.apply(await this.backward(plan, gradient), rule);
+  }
+
+  async state(): Promise<NamedTensors> {
+    return new Map(this.#table.entries());
+  }
+
+  async load(state: NamedTensors): Promise<void> {
+    checkState([this.#table], state);
+    this.#table.load(state);
+  }
+
+  /** Overwrites rows, one after another from `values` [rows.length, D], and forgets the optimizer state of the whole table. */
+  replaceRows(rows: Uint32Array, values: Float32Array): void {
+    const table = this.#table.weights.data;
+    const dim = this.embeddingDim;
+    for (let i = 0; i < rows.length; i++) table.set(values.subarray(i * dim, (i + 1) * dim), rows[i] * dim);
+    this.#table.resetState();
+  }
+
+  async toDense(): Promise<Tensor> {
+    const dense = this.#runtime.tensor([this.numEmbeddings, this.embeddingDim]);
+    dense.data.set(this.#table.weights.data);
+    return dense;
+  }
+
+  dispose(): void {
+    this.#table.dispose();
+  }
+}

@@ -1,0 +1,92 @@
+import { TtError } from "@tt-rec/tensor";
+import type { Bags, Pooling } from "../embedding-bag.ts";
+
+/**
+ * Bags and pooling resolved to a list of terms: position p adds `coefficients[p]` times row `rows[p]` to output
+ * `outputOf[p]`. A subset of the positions is again a lookup, which is how a cache splits a batch.
+ */
+export interface Lookup {
+  /** Number of output rows. */
+  readonly outputs: number;
+  /** Row id of each position. */
+  readonly rows: Uint32Array;
+  /** Output row of each position. */
+  readonly outputOf: Uint32Array;
+  /** Factor of each position: weight times pooling factor; absent means 1 throughout. */
+  readonly coefficients?: Float32Array;
+  /** Derivative of each coefficient by its weight, present if the bags have weights. */
+  readonly weightFactors?: Float32Array;
+}
+
+/** Validates bags against a table of `numEmbeddings` rows and resolves them. Throws `E_INDEX`, `E_OFFSETS`, `E_WEIGHTS`. */
+export function resolveBags({ indices, offsets, weights }: Bags, pooling: Pooling, numEmbeddings: number): Lookup {
+  checkIndices(indices, numEmbeddings);
+  if (offsets !== undefined) checkOffsets(offsets, indices.length);
+  if (weights !== undefined) checkWeights(weights, indices.length);
+  const pooled = pooling !== "none" && offsets !== undefined;
+  const outputs = pooled ? offsets.length - 1 : indices.length;
+  const outputOf = new Uint32Array(indices.length);
+  if (pooled) for (let bag = 0; bag < outputs; bag++) outputOf.fill(bag, offsets[bag], offsets[bag + 1]);
+  else for (let p = 0; p < outputOf.length; p++) outputOf[p] = p;
+  const factors = pooling === "mean" && pooled ? meanFactors(offsets, indices.length) : undefined;
+  if (weights === undefined) return { outputs, rows: indices, outputOf, ...(factors && { coefficients: factors }) };
+  const coefficients = factors === undefined ? weights : weights.map((weight, p) => weight * factors[p]);
+  return { outputs, rows: indices, outputOf, coefficients, weightFactors: factors ?? new Float32Array(indices.length).fill(1) };
+}
+
+/** The terms of a lookup at some of its positions, under other row ids if `rows` is given. */
+export function selectPositions(lookup: Lookup, positions: Uint32Array, rows?: Uint32Array): Lookup {
+  const { outputs, coefficients, weightFactors } = lookup;
+  return {
+    outputs,
+    rows: rows ?? positions.map((p) => lookup.rows[p]),
+    outputOf: positions.map((p) => lookup.outputOf[p]),
+    ...(coefficients && { coefficients: Float32Array.from(positions, (p) => coefficients[p]) }),
+    ...(weightFactors && { weightFactors: Float32Array.from(positions, (p) => weightFactors[p]) }),
+  };
+}
+
+function meanFactors(offsets: Uint32Array, count: number): Float32Array {
+  const factors = new Float32Array(count);
+  for (let bag = 0; bag + 1 < offsets.length; bag++) {
+    factors.fill(1 / (offsets[bag + 1] - offsets[bag]), offsets[bag], offsets[bag + 1]);
+  }
+  return factors;
+}
+
+function checkIndices(indices: Uint32Array, numEmbeddings: number): void {
+  // Callers in plain JavaScript pass number arrays, in which -1 and 1.5 would go unnoticed.
+  if (!(indices instanceof Uint32Array)) throw new TtError("E_INDEX", "indices is not a Uint32Array");
+  for (let p = 0; p < indices.length; p++) {
+    if (indices[p] >= numEmbeddings) {
+      throw new TtError("E_INDEX", `indices[${p}] = ${indices[p]} is not below the number of embeddings, ${numEmbeddings}`);
+    }
+  }
+}
+
+function checkOffsets(offsets: Uint32Array, count: number): void {
+  if (!(offsets instanceof Uint32Array)) throw new TtError("E_OFFSETS", "offsets is not a Uint32Array");
+  if (offsets.length === 0) throw new TtError("E_OFFSETS", "offsets is empty; it needs one entry more than there are bags");
+  if (offsets[0] !== 0) throw new TtError("E_OFFSETS", `offsets[0] = ${offsets[0]} is not 0`);
+  for (let bag = 1; bag < offsets.length; bag++) {
+    if (offsets[bag] < offsets[bag - 1]) {
+      throw new TtError("E_OFFSETS", `offsets[${bag}] = ${offsets[bag]} is below offsets[${bag - 1}] = ${offsets[bag - 1]}`);
+    }
+    if (offsets[bag] > count) {
+      throw new TtError("E_OFFSETS", `offsets[${bag}] = ${offsets[bag]} exceeds the number of indices, ${count}`);
+    }
+  }
+  const last = offsets.length - 1;
+  if (offsets[last] !== count) {
+    throw new TtError("E_OFFSETS", `offsets[${last}] = ${offsets[last]}, the last, is not the number of indices, ${count}`);
+  }
+}
+
+function checkWeights(weights: Float32Array, count: number): void {
+  if (!(weights instanceof Float32Array)) throw new TtError("E_WEIGHTS", "weights is not a Float32Array");
+  if (weights.length !== count) {
+    throw new TtError("E_WEIGHTS", `there are ${weights.length} weights for ${count} indices`);
+  }
+  const bad = weights.findIndex((weight) => !Number.isFinite(weight));
+  if (bad >= 0) throw new TtError("E_WEIGHTS", `weights[${bad}] = ${weights[bad]} is not finite`);
+}

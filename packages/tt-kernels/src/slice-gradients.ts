@@ -1,0 +1,32 @@
+import { type Tensor, TtError } from "@tt-rec/tensor";
+import type { Plan, SliceGradient, SliceGradients } from "./embedding-bag.ts";
+import type { Parameter } from "./parameter.ts";
+
+/** Bundles the gradients of a bag and measures them. */
+export function bundleGradients(parts: readonly SliceGradient[], weights: Tensor | undefined): SliceGradients {
+  let sumOfSquares = 0;
+  for (const { values } of parts) {
+    const data = values.data;
+    for (let i = 0; i < data.length; i++) sumOfSquares += data[i] * data[i];
+  }
+  return { parts, sumOfSquares, ...(weights && { weights }) };
+}
+
+/** Applies each part to the parameter of its name. Throws `E_OPTION` before anything is written if one has no match. */
+export function matchParts(parameters: readonly Parameter[], { parts }: SliceGradients): [Parameter, SliceGradient][] {
+  return parts.map((part) => {
+    const parameter = parameters.find(({ name }) => name === part.parameter);
+    if (parameter === undefined) throw new TtError("E_OPTION", `the bag has no parameter "${part.parameter}"; these gradients are another bag's`);
+    if (part.values.size !== part.slices.length * parameter.sliceSize) {
+      throw new TtError("E_SHAPE", `the gradient of "${part.parameter}" has ${part.values.size} elements for ${part.slices.length} slices of ${parameter.sliceSize}`);
+    }
+    return [parameter, part];
+  });
+}
+
+/** Throws `E_SHAPE` unless a gradient has the shape of a plan's output. */
+export function checkGradient(plan: Plan, dim: number, gradient: Tensor): void {
+  if (gradient.size !== plan.outputs * dim) {
+    throw new TtError("E_SHAPE", `the gradient has shape [${gradient.shape}], the output [${plan.outputs},${dim}]`);
+  }
+}
