@@ -1,5 +1,5 @@
 import { TtError } from "@tt-rec/tensor";
-import { maxNumEmbeddings } from "./limits.ts";
+import { maxNumEmbeddings, requirePositive } from "./limits.ts";
 import { suggestShape } from "./suggest-shape.ts";
 
 /** Shape of an embedding table in TT format; plain data, safe to write as JSON. Made and checked by `createTTShape`. */
@@ -110,10 +110,6 @@ function checkFactors(name: string, factors: readonly number[], d: number): numb
   if (factors.length !== d) throw new TtError("E_SHAPE", `${name} has ${factors.length} factors for ${d} cores`);
   for (const [k, factor] of factors.entries()) requirePositive(`${name}[${k}]`, factor);
   return [...factors];
-}
-
-function requirePositive(name: string, value: number): void {
-  if (!Number.isSafeInteger(value) || value < 1) throw new TtError("E_OPTION", `${name} = ${value} is not a positive integer`);
 }
 
 function product(factors: readonly number[]): number {

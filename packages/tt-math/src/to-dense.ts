@@ -1,0 +1,75 @@
+import { TtError } from "@tt-rec/tensor";
+import type { TTCores } from "./tt-cores.ts";
+import { coreShape, type TTShape } from "./tt-shape.ts";
+
+/**
+ * The table that TT-cores stand for, row-major [n, D], without the padding rows; sums are float64, results float32.
+ *
+ * Goes through the rows in order and multiplies only the cores whose digit moved, so rows with a common prefix share it.
+ *
+ * Throws E_SHAPE when a core has not the number of elements that the shape asks for, E_MEMORY when the table cannot be
+ * allocated.
+ */
+export function toDense({ shape, cores }: TTCores): Float32Array {
+  const { numEmbeddings, embeddingDim, rowShape, columnShape, ranks } = shape;
+  const d = rowShape.length;
+  checkCores(shape, cores);
+  const table = allocate(numEmbeddings, embeddingDim);
+  // products[k] is the product of the slices of cores 0 … k, [q1·…·qk, r_(k+1)] row-major.
+  const columns = columnShape.map((_, k) => columnShape.slice(0, k + 1).reduce((a, b) => a * b, 1));
+  const products = columns.map((count, k) => new Float64Array(count * ranks[k + 1]));
+
+  let row = 0;
+  const descend = (k: number): void => {
+    const width = columnShape[k] * ranks[k + 1];
+    for (let digit = 0; digit < rowShape[k] && row < numEmbeddings; digit++) {
+      const slice = digit * ranks[k] * width;
+      if (k === 0) for (let i = 0; i < width; i++) products[0][i] = cores[0][slice + i];
+      else multiply(products[k - 1], columns[k - 1], ranks[k], cores[k], slice, width, products[k]);
+      if (k < d - 1) descend(k + 1);
+      else table.set(products[k], row++ * embeddingDim);
+    }
+  };
+  descend(0);
+  return table;
+}
+
+/** out = left · slice for left [count, rank] and the slice [rank, width] that starts at `start`. */
+function multiply(
+  left: Float64Array,
+  count: number,
+  rank: number,
+  core: Float32Array,
+  start: number,
+  width: number,
+  out: Float64Array,
+): void {
+  out.fill(0);
+  for (let i = 0; i < count; i++) {
+    for (let a = 0; a < rank; a++) {
+      const factor = left[i * rank + a];
+      for (let b = 0; b < width; b++) out[i * width + b] += factor * core[start + a * width + b];
+    }
+  }
+}
+
+function checkCores(shape: TTShape, cores: readonly Float32Array[]): void {
+  if (cores.length !== shape.rowShape.length) {
+    throw new TtError("E_SHAPE", `${cores.length} cores for a shape of ${shape.rowShape.length}`);
+  }
+  for (const [k, core] of cores.entries()) {
+    const expected = coreShape(shape, k);
+    if (core.length !== expected.reduce((a, b) => a * b, 1)) {
+      throw new TtError("E_SHAPE", `cores[${k}] has ${core.length} elements, its shape is ${expected.join(" x ")}`);
+    }
+  }
+}
+
+function allocate(numEmbeddings: number, embeddingDim: number): Float32Array {
+  try {
+    return new Float32Array(numEmbeddings * embeddingDim);
+  } catch (cause) {
+    const bytes = 4 * numEmbeddings * embeddingDim;
+    throw new TtError("E_MEMORY", `the dense table of ${numEmbeddings} x ${embeddingDim} needs ${bytes} bytes`, {}, { cause });
+  }
+}
