@@ -1,1 +1,10 @@
-export {};
+export type { DatasetBatch, IdBags } from "./dataset/batch.ts";
+export { type BatchOptions, type Dataset, openDataset } from "./dataset/open-dataset.ts";
+export { verifyDataset } from "./dataset/verify-dataset.ts";
+export { type Encoder, openEncoder } from "./dictionary/encoder.ts";
+export { type GenerateOptions, generateLog } from "./generator/generate-log.ts";
+export { CRITEO_SCHEMA, type LogSchema } from "./log/log-schema.ts";
+export type { LogSource } from "./log/log-source.ts";
+export type { BatchRegion, ByteRegion, Manifest, ManifestFile, Split } from "./manifest/manifest.ts";
+export { prepare } from "./prepare/prepare.ts";
+export type { PreparedWith, PrepareOptions, PrepareProgress } from "./prepare/prepare-options.ts";

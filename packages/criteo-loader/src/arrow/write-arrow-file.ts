@@ -1,0 +1,82 @@
+import { sha256 } from "@tt-rec/tensor";
+import { AsyncByteQueue, Message, RecordBatchFileWriter, type Schema } from "apache-arrow";
+import type { LogSchema } from "../log/log-schema.ts";
+import type { BatchRegion, ByteRegion, ManifestFile } from "../manifest/manifest.ts";
+import { arrowSchema, recordBatch } from "./arrow-columns.ts";
+import type { RowColumns } from "./row-columns.ts";
+
+/** Encoded rows and how many of them count. */
+export interface FilledColumns {
+  /** The rows. */
+  readonly columns: RowColumns;
+  /** Rows that are filled. */
+  readonly rows: number;
+}
+
+/** Where the parts of an Arrow file lie, known once it is written. */
+export type FileLayout = Pick<ManifestFile, "rows" | "header" | "batches" | "footer">;
+
+/**
+ * Writes an Arrow IPC file piece by piece, one record batch in memory at a time, and returns its layout. The columns
+ * of a batch may be reused once the next is asked for.
+ */
+export async function* writeArrowFile(
+  schema: LogSchema,
+  batches: AsyncIterable<FilledColumns>,
+): AsyncGenerator<Uint8Array, FileLayout> {
+  const types = arrowSchema(schema);
+  const sink = new PieceSink();
+  const writer = new SchemaFirstWriter().reset(sink, types);
+  const regions: BatchRegion[] = [];
+  let rows = 0;
+
+  const headerBytes = sink.take();
+  const header = await region(headerBytes, 0);
+  let end = headerBytes.length;
+  yield headerBytes;
+  for await (const batch of batches) {
+    writer.write(recordBatch(types, batch.columns, batch.rows));
+    const bytes = sink.take();
+    regions.push({ ...(await region(bytes, end)), rows: batch.rows });
+    end += bytes.length;
+    rows += batch.rows;
+    yield bytes;
+  }
+  writer.finish();
+  const footerBytes = sink.take();
+  const footer = await region(footerBytes, end);
+  yield footerBytes;
+  return { rows, header, batches: regions, footer };
+}
+
+async function region(bytes: Uint8Array, offset: number): Promise<ByteRegion> {
+  return { offset, byteLength: bytes.length, sha256: await sha256(bytes) };
+}
+
+/** Arrow's file format holds a whole stream, which starts with the schema; apache-arrow leaves it out. */
+class SchemaFirstWriter extends RecordBatchFileWriter {
+  protected override _writeSchema(schema: Schema): this {
+    super._writeSchema(schema);
+    return this._writeMessage(Message.from(schema));
+  }
+}
+
+/** Collects what a writer writes until it is taken. */
+class PieceSink extends AsyncByteQueue {
+  #pieces: Uint8Array[] = [];
+
+  override write(piece: Uint8Array): void {
+    this.#pieces.push(piece);
+  }
+
+  take(): Uint8Array {
+    const bytes = new Uint8Array(this.#pieces.reduce((sum, piece) => sum + piece.length, 0));
+    let offset = 0;
+    for (const piece of this.#pieces) {
+      bytes.set(piece, offset);
+      offset += piece.length;
+    }
+    this.#pieces = [];
+    return bytes;
+  }
+}

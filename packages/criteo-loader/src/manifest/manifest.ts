@@ -1,0 +1,78 @@
+import type { LogSchema } from "../log/log-schema.ts";
+import type { PreparedWith } from "../prepare/prepare-options.ts";
+
+/** Name of the manifest in a data set. It is written last: a folder without it is no data set. */
+export const MANIFEST_FILE = "manifest.json";
+/** Value of `Manifest.format`. */
+export const FORMAT = "tt-rec-dataset";
+/** The version of the format that this package writes and reads. */
+export const VERSION = 1;
+
+/** The parts of a data set, in the order of the log. */
+export const SPLITS = ["train", "test", "validation"] as const;
+
+/** A part of a data set. */
+export type Split = (typeof SPLITS)[number];
+
+/** Name of the Arrow file of a split. */
+export function splitFile(split: Split): string {
+  return `${split}.arrow`;
+}
+
+/** A stretch of bytes of a file. */
+export interface ByteRegion {
+  /** Position of the first byte. */
+  readonly offset: number;
+  /** Number of bytes. */
+  readonly byteLength: number;
+  /** SHA-256 of the bytes, in lower-case hex. */
+  readonly sha256: string;
+}
+
+/** An Arrow record batch in its file. */
+export interface BatchRegion extends ByteRegion {
+  /** Rows of the record batch: `rowsPerBatch`, fewer in the last. */
+  readonly rows: number;
+}
+
+/** An Arrow IPC file. Its header, record batches and footer cover every byte. */
+export interface ManifestFile {
+  /** Name in the directory. */
+  readonly name: string;
+  /** Length in bytes. */
+  readonly byteLength: number;
+  /** SHA-256 of the whole file, as `sha256sum` gives it. */
+  readonly sha256: string;
+  /** Rows in all record batches. */
+  readonly rows: number;
+  /** Magic bytes and schema. */
+  readonly header: ByteRegion;
+  /** The record batches in order. */
+  readonly batches: readonly BatchRegion[];
+  /** End mark, Arrow's footer and magic bytes. */
+  readonly footer: ByteRegion;
+}
+
+/** What a data set holds; the file `manifest.json`. */
+export interface Manifest {
+  /** Always "tt-rec-dataset". */
+  readonly format: typeof FORMAT;
+  /** Version of the format. */
+  readonly version: typeof VERSION;
+  /** Columns of the raw log. */
+  readonly schema: LogSchema;
+  /** Number of indices of each id column: the out-of-vocabulary id 0 and every id that was kept. */
+  readonly cardinalities: readonly number[];
+  /** Rows of each split. */
+  readonly rows: Readonly<Record<Split, number>>;
+  /** Bad rows that were skipped. */
+  readonly badRows: number;
+  /** The raw files and the good rows of each. */
+  readonly sources: readonly { readonly name: string; readonly rows: number }[];
+  /** The options that it was prepared with. */
+  readonly options: PreparedWith;
+  /** One Arrow file for each split that has rows. */
+  readonly files: readonly ManifestFile[];
+  /** The file of dictionaries and access counts. */
+  readonly dictionaries: { readonly name: string; readonly sha256: string };
+}
