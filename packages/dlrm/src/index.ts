@@ -1,1 +1,27 @@
-export {};
+export type { Batch, BatchRequest, BatchSource, Split } from "./batch.ts";
+export { type LoadedCheckpoint, loadCheckpoint, saveCheckpoint } from "./checkpoint/checkpoint.ts";
+export { type CheckpointManifest, readManifest } from "./checkpoint/manifest.ts";
+export { Dlrm } from "./dlrm.ts";
+export type { DlrmConfig } from "./dlrm-config.ts";
+export type { Table } from "./embeddings/create-table.ts";
+export type {
+  CacheConfig,
+  DenseEmbeddingConfig,
+  EmbeddingConfig,
+  TableConfig,
+  TTEmbeddingConfig,
+} from "./embeddings/embedding-config.ts";
+export { evaluate } from "./evaluate.ts";
+export { areaUnderCurve } from "./metrics/auc.ts";
+export { type BinaryMetrics, BinaryMetricsCollector } from "./metrics/binary-metrics.ts";
+export type { OptimizerConfig } from "./optimizer.ts";
+export {
+  type EvaluationEvent,
+  type EvaluationPlan,
+  type RefreshEvent,
+  type StepEvent,
+  type TrainEvent,
+  type TrainingConfig,
+  type TrainingProgress,
+  train,
+} from "./train.ts";

@@ -52,7 +52,10 @@ export function readCacheState(
   for (const [name, { dtype, shape }] of rows) {
     const known = name === "table" || name === "adagrad.table";
     if (!known || dtype !== "F32" || shape.length !== 2 || shape[0] !== capacity || shape[1] !== embeddingDim) {
-      throw new TtError("E_MISMATCH", `tensor "${ROWS_PREFIX}${name}" is ${dtype} [${shape}]; the cache has rows F32 [${capacity},${embeddingDim}]`);
+      throw new TtError(
+        "E_MISMATCH",
+        `tensor "${ROWS_PREFIX}${name}" is ${dtype} [${shape}]; the cache has rows F32 [${capacity},${embeddingDim}]`,
+      );
     }
   }
   const ids = readVector(own, "cache.ids");
@@ -82,6 +85,7 @@ function readVector(state: NamedTensors, name: (typeof OWN_NAMES)[number]): Uint
 
 function checkIds(name: string, ids: Uint32Array, numEmbeddings: number): void {
   const bad = ids.findIndex((id) => id >= numEmbeddings);
-  if (bad >= 0) throw new TtError("E_MISMATCH", `${name}[${bad}] = ${ids[bad]} is not below the number of embeddings, ${numEmbeddings}`);
+  if (bad >= 0)
+    throw new TtError("E_MISMATCH", `${name}[${bad}] = ${ids[bad]} is not below the number of embeddings, ${numEmbeddings}`);
   if (new Set(ids).size !== ids.length) throw new TtError("E_MISMATCH", `${name} holds an id twice`);
 }

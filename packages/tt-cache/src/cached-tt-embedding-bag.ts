@@ -62,7 +62,10 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
     const { shape, cacheRows, pooling = "sum" } = options;
     validateSchedule(options);
     if (!(Number.isSafeInteger(cacheRows) && cacheRows >= 1 && cacheRows <= shape.numEmbeddings)) {
-      throw new TtError("E_OPTION", `cacheRows = ${cacheRows} is not a whole number from 1 to the number of embeddings, ${shape.numEmbeddings}`);
+      throw new TtError(
+        "E_OPTION",
+        `cacheRows = ${cacheRows} is not a whole number from 1 to the number of embeddings, ${shape.numEmbeddings}`,
+      );
     }
     this.numEmbeddings = shape.numEmbeddings;
     this.embeddingDim = shape.embeddingDim;
@@ -175,7 +178,10 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
     const details = this.#plans.get(plan);
     if (details === undefined) throw new TtError("E_OPTION", "the plan was made by another embedding bag");
     if (details.generation !== this.#generation) {
-      throw new TtError("E_STALE_PLAN", `the cache took new rows at the end of step ${this.#step}, after this plan was made; plan the batch again`);
+      throw new TtError(
+        "E_STALE_PLAN",
+        `the cache took new rows at the end of step ${this.#step}, after this plan was made; plan the batch again`,
+      );
     }
     return details;
   }

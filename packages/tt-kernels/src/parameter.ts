@@ -1,4 +1,12 @@
-import { type HostTensor, type NamedTensors, type Runtime, type Tensor, TtError, type UpdateRule, updateRange } from "@tt-rec/tensor";
+import {
+  type HostTensor,
+  type NamedTensors,
+  type Runtime,
+  type Tensor,
+  TtError,
+  type UpdateRule,
+  updateRange,
+} from "@tt-rec/tensor";
 import type { SliceGradient } from "./embedding-bag.ts";
 
 const ADAGRAD_PREFIX = "adagrad.";
@@ -71,7 +79,9 @@ export class Parameter {
 
 /** Throws `E_MISMATCH` unless a state has exactly the entries that these parameters can load. */
 export function checkState(parameters: readonly Parameter[], state: NamedTensors): void {
-  const known = new Map(parameters.flatMap(({ name, weights }) => [[name, weights.shape] as const, [ADAGRAD_PREFIX + name, weights.shape] as const]));
+  const known = new Map(
+    parameters.flatMap(({ name, weights }) => [[name, weights.shape] as const, [ADAGRAD_PREFIX + name, weights.shape] as const]),
+  );
   for (const { name } of parameters) {
     if (!state.has(name)) throw new TtError("E_MISMATCH", `the state has no tensor "${name}"`, { tensor: name });
   }
@@ -79,7 +89,9 @@ export function checkState(parameters: readonly Parameter[], state: NamedTensors
     const expected = known.get(name);
     if (expected === undefined) throw new TtError("E_MISMATCH", `the state has the unknown tensor "${name}"`, { tensor: name });
     if (dtype !== "F32" || shape.length !== expected.length || shape.some((extent, axis) => extent !== expected[axis])) {
-      throw new TtError("E_MISMATCH", `tensor "${name}" is ${dtype} [${shape}], F32 [${expected}] was expected`, { tensor: name });
+      throw new TtError("E_MISMATCH", `tensor "${name}" is ${dtype} [${shape}], F32 [${expected}] was expected`, {
+        tensor: name,
+      });
     }
   }
 }

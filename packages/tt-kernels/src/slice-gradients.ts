@@ -16,9 +16,13 @@ export function bundleGradients(parts: readonly SliceGradient[], weights: Tensor
 export function matchParts(parameters: readonly Parameter[], { parts }: SliceGradients): [Parameter, SliceGradient][] {
   return parts.map((part) => {
     const parameter = parameters.find(({ name }) => name === part.parameter);
-    if (parameter === undefined) throw new TtError("E_OPTION", `the bag has no parameter "${part.parameter}"; these gradients are another bag's`);
+    if (parameter === undefined)
+      throw new TtError("E_OPTION", `the bag has no parameter "${part.parameter}"; these gradients are another bag's`);
     if (part.values.size !== part.slices.length * parameter.sliceSize) {
-      throw new TtError("E_SHAPE", `the gradient of "${part.parameter}" has ${part.values.size} elements for ${part.slices.length} slices of ${parameter.sliceSize}`);
+      throw new TtError(
+        "E_SHAPE",
+        `the gradient of "${part.parameter}" has ${part.values.size} elements for ${part.slices.length} slices of ${parameter.sliceSize}`,
+      );
     }
     return [parameter, part];
   });

@@ -39,7 +39,12 @@ export function buildPrefixTree(uniqueRows: Uint32Array, rowShape: readonly numb
       }
       nodeOfRow[u] = count - 1;
     }
-    levels.push({ count, digits: digits.slice(0, count), parents: parents.slice(0, count), ...groupByDigit(digits, count, extent) });
+    levels.push({
+      count,
+      digits: digits.slice(0, count),
+      parents: parents.slice(0, count),
+      ...groupByDigit(digits, count, extent),
+    });
     parentOfRow = nodeOfRow;
   }
   return levels;

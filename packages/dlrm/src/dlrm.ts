@@ -1,0 +1,201 @@
+import {
+  type HostTensor,
+  type NamedTensors,
+  type Rng,
+  type Runtime,
+  type Tensor,
+  TtError,
+  validateUpdateRule,
+} from "@tt-rec/tensor";
+import type { Plan, SliceGradients } from "@tt-rec/tt-kernels";
+import type { Batch } from "./batch.ts";
+import { checkBatch } from "./check-batch.ts";
+import { type DlrmConfig, validateDlrmConfig } from "./dlrm-config.ts";
+import { createTable, type Table } from "./embeddings/create-table.ts";
+import { DotInteraction } from "./layers/dot-interaction.ts";
+import { Mlp, type MlpTrace } from "./layers/mlp.ts";
+import { type OptimizerConfig, updateRule } from "./optimizer.ts";
+
+/** What the forward pass leaves for the backward pass. */
+interface Trace {
+  readonly plans: readonly Plan[];
+  readonly bottom: MlpTrace | undefined;
+  readonly stack: Tensor;
+  readonly top: MlpTrace;
+}
+
+/**
+ * The deep-learning recommendation model: bottom MLP on dense features, one embedding bag a categorical feature, dot
+ * interaction of all of them, top MLP, and binary cross-entropy on its logit.
+ */
+export class Dlrm {
+  /** The architecture. */
+  readonly config: DlrmConfig;
+  /** The tables, in the order of the batch's bags. */
+  readonly tables: readonly Table[];
+  readonly #runtime: Runtime;
+  readonly #bottom: Mlp | undefined;
+  readonly #top: Mlp;
+  readonly #interaction: DotInteraction;
+
+  /** Draws all parameters; each table has a stream of its own, so that one table's choice does not move another's draw. */
+  constructor(runtime: Runtime, config: DlrmConfig, rng: Rng) {
+    validateDlrmConfig(config);
+    const { denseFeatures, embeddingDim, bottomMlp, topMlp, tables } = config;
+    this.config = config;
+    this.#runtime = runtime;
+    this.#bottom = denseFeatures > 0 ? new Mlp(runtime, "bottom", denseFeatures, bottomMlp, true, rng) : undefined;
+    const vectors = tables.length + (denseFeatures > 0 ? 1 : 0);
+    this.#interaction = new DotInteraction(runtime, vectors, embeddingDim, denseFeatures > 0);
+    this.#top = new Mlp(runtime, "top", this.#interaction.outputWidth, topMlp, false, rng);
+    let stream = rng;
+    this.tables = tables.map((table) => {
+      stream = stream.jump();
+      return createTable(runtime, table, embeddingDim, stream);
+    });
+  }
+
+  /** Resident bytes of all tables, their optimizer state and caches included. */
+  get embeddingBytes(): number {
+    return this.tables.reduce((sum, { bag }) => sum + bag.bytes, 0);
+  }
+
+  /** Bytes of the MLPs and their optimizer state. */
+  get mlpBytes(): number {
+    return this.#denseParameters.reduce((sum, parameter) => sum + parameter.bytes, 0);
+  }
+
+  /** Logits [B] of a batch. Throws `E_SHAPE` or the tables' errors on a malformed batch. */
+  async score(batch: Batch): Promise<Float32Array> {
+    checkBatch(batch, this.config);
+    return this.#runtime.step(async () => (await this.#forward(batch, false)).logits.data.slice());
+  }
+
+  /** Probabilities [B] of a click. Throws as `score` does. */
+  async predict(batch: Batch): Promise<Float32Array> {
+    checkBatch(batch, this.config);
+    return this.#runtime.step(async () => {
+      const { logits } = await this.#forward(batch, false);
+      const probabilities = this.#runtime.scratch(logits.shape);
+      this.#runtime.kernels.sigmoid(logits, probabilities);
+      return probabilities.data.slice();
+    });
+  }
+
+  /**
+   * One step of training on a batch; returns its mean loss before the update. Throws `E_NONFINITE`, naming the part,
+   * if the loss or a gradient is not finite; then nothing was written.
+   */
+  async train(batch: Batch, optimizer: OptimizerConfig): Promise<number> {
+    checkBatch(batch, this.config);
+    const rules = { dense: updateRule(optimizer, "dense"), tt: updateRule(optimizer, "tt") };
+    validateUpdateRule(rules.dense);
+    validateUpdateRule(rules.tt);
+    return this.#runtime.step(async () => {
+      const { logits, trace } = await this.#forward(batch, true);
+      const gradient = this.#runtime.scratch(logits.shape);
+      const loss = this.#runtime.kernels.bceWithLogits(logits, batch.labels, gradient);
+      if (!Number.isFinite(loss)) throw new TtError("E_NONFINITE", `the loss is ${loss}`);
+      const gradients = await this.#backward(trace, gradient);
+      this.#checkFinite(gradients);
+      for (const parameter of this.#denseParameters) parameter.apply(rules.dense);
+      for (const [t, { kind, bag }] of this.tables.entries()) await bag.apply(gradients[t], rules[kind]);
+      return loss;
+    });
+  }
+
+  /** Parameters and optimizer state by name: `bottom.…`, `top.…`, `table.<name>.…`. The arrays may be views. */
+  async state(): Promise<NamedTensors> {
+    const state = new Map<string, HostTensor>(this.#denseParameters.flatMap((parameter) => parameter.entries()));
+    for (const { name, bag } of this.tables) {
+      for (const [key, tensor] of await bag.state()) state.set(tablePrefix(name) + key, tensor);
+    }
+    return state;
+  }
+
+  /**
+   * Replaces parameters and optimizer state. Throws `E_MISMATCH` if the state is another model's; tables before the one
+   * that did not match are loaded by then, so dispose the model.
+   */
+  async load(state: NamedTensors): Promise<void> {
+    this.#checkNames(state);
+    for (const parameter of this.#denseParameters) parameter.check(state);
+    for (const { name, bag } of this.tables) {
+      const prefix = tablePrefix(name);
+      const own = [...state]
+        .filter(([key]) => key.startsWith(prefix))
+        .map(([key, tensor]) => [key.slice(prefix.length), tensor] as const);
+      await bag.load(new Map(own));
+    }
+    for (const parameter of this.#denseParameters) parameter.load(state);
+  }
+
+  /** Frees all parameters. */
+  dispose(): void {
+    for (const parameter of this.#denseParameters) parameter.dispose();
+    for (const { bag } of this.tables) bag.dispose();
+  }
+
+  get #denseParameters() {
+    return [...(this.#bottom?.parameters ?? []), ...this.#top.parameters];
+  }
+
+  async #forward(batch: Batch, training: boolean): Promise<{ logits: Tensor; trace: Trace }> {
+    const plans = this.tables.map(({ bag }, t) => bag.plan(batch.bags[t], { training }));
+    const parts: Tensor[] = [];
+    let bottom: MlpTrace | undefined;
+    if (this.#bottom !== undefined) {
+      const dense = this.#runtime.scratch([batch.size, this.config.denseFeatures]);
+      dense.data.set(batch.dense);
+      bottom = this.#bottom.forward(dense);
+      parts.push(bottom[bottom.length - 1]);
+    }
+    for (const [t, { bag }] of this.tables.entries()) parts.push(await bag.forward(plans[t]));
+    const stack = this.#interaction.stack(parts);
+    const top = this.#top.forward(this.#interaction.forward(stack));
+    return { logits: top[top.length - 1].reshape([batch.size]), trace: { plans, bottom, stack, top } };
+  }
+
+  async #backward({ plans, bottom, stack, top }: Trace, gradient: Tensor): Promise<SliceGradients[]> {
+    const columns = gradient.reshape([gradient.size, 1]);
+    const interacted = this.#top.backward(top, columns, true) ?? columns;
+    const vectors = this.#interaction.backward(stack, interacted);
+    let first = 0;
+    if (this.#bottom !== undefined && bottom !== undefined) {
+      this.#bottom.backward(bottom, this.#interaction.unstack(vectors, 0), false);
+      first = 1;
+    }
+    const gradients: SliceGradients[] = [];
+    for (const [t, { bag }] of this.tables.entries()) {
+      gradients.push(await bag.backward(plans[t], this.#interaction.unstack(vectors, first + t)));
+    }
+    return gradients;
+  }
+
+  #checkNames(state: NamedTensors): void {
+    const prefixes = ["bottom.", "top.", "adagrad.bottom.", "adagrad.top.", ...this.tables.map(({ name }) => tablePrefix(name))];
+    for (const name of state.keys()) {
+      if (!prefixes.some((prefix) => name.startsWith(prefix))) {
+        throw new TtError("E_MISMATCH", `the state has the unknown tensor "${name}"`, { tensor: name });
+      }
+    }
+  }
+
+  #checkFinite(gradients: readonly SliceGradients[]): void {
+    for (const [t, { sumOfSquares }] of gradients.entries()) {
+      const { name } = this.tables[t];
+      if (!Number.isFinite(sumOfSquares))
+        throw new TtError("E_NONFINITE", `the gradient of table ${name} is not finite`, { tensor: name });
+    }
+    for (const parameter of this.#denseParameters) {
+      const { name } = parameter;
+      if (!Number.isFinite(parameter.gradientSumOfSquares())) {
+        throw new TtError("E_NONFINITE", `the gradient of ${name} is not finite`, { tensor: name });
+      }
+    }
+  }
+}
+
+function tablePrefix(name: string): string {
+  return `table.${name}.`;
+}
