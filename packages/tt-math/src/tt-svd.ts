@@ -38,7 +38,8 @@ const NOISE = 1e-14;
  * where `maxRank` does not bind. The squares of what is dropped add up exactly to the square of the error. Works in
  * float64 on one copy of the table padded to prod(p)·D, and on little more.
  *
- * Throws E_SHAPE or E_OPTION for factors and options that do not fit, E_NONFINITE when the table holds NaN or infinity.
+ * Throws E_SHAPE or E_OPTION for factors and options that do not fit, E_NONFINITE when the table holds NaN or infinity
+ * or its norm overflows.
  */
 export function ttSvd(matrix: Float32Array | Float64Array, options: TtSvdOptions): TtSvdResult {
   const { numEmbeddings, rowShape, columnShape, epsilon = 0 } = options;
@@ -55,6 +56,7 @@ export function ttSvd(matrix: Float32Array | Float64Array, options: TtSvdOptions
 
   let rest = modeTensor(matrix, rowShape, columnShape);
   const norm = Math.sqrt(dot(rest, 0, rest, 0, rest.length));
+  if (!Number.isFinite(norm)) throw new TtError("E_NONFINITE", "the sum of the squared elements of the matrix overflows float64");
   const allowed = Math.max(epsilon / Math.sqrt(d - 1), NOISE) * norm;
   const ranks = [1];
   const factors: Float64Array[] = [];
