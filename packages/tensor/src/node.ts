@@ -13,6 +13,9 @@ export interface NodeFile extends ReadAt {
 /** Suffix of files that are being written; a crash leaves them behind, and nothing reads them. */
 const ASIDE = ".partial";
 
+/** Bytes that are read at a time for a digest. */
+const PIECE_BYTES = 1 << 20;
+
 /** Opens a file on disk. Throws `E_NOT_FOUND` if there is none. */
 export async function openFile(path: string): Promise<NodeFile> {
   const handle = await open(path, "r").catch((error: NodeJS.ErrnoException) => {
@@ -30,11 +33,12 @@ export async function openFile(path: string): Promise<NodeFile> {
 export function nodeDirectory(path: string): Directory {
   return {
     async list() {
-      const names = await readdir(path).catch((error: NodeJS.ErrnoException) => {
+      const entries = await readdir(path, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
         if (error.code === "ENOENT") return [];
         throw fileError(error, path);
       });
-      return names.filter((name) => !name.endsWith(ASIDE)).sort();
+      const files = entries.filter((entry) => !entry.isDirectory() && !entry.name.endsWith(ASIDE));
+      return files.map(({ name }) => name).sort();
     },
     async read(name) {
       const file = join(path, plainName(name));
@@ -58,12 +62,18 @@ export function nodeDirectory(path: string): Directory {
       const file = join(path, plainName(name));
       const hash = createHash("sha256");
       await withFile(file, async (handle) => {
-        for await (const piece of handle.createReadStream({ autoClose: false })) hash.update(piece as Uint8Array);
+        const { size } = await handle.stat();
+        for (let start = 0; start < size; start += PIECE_BYTES) {
+          hash.update(await readExactly(handle, file, start, Math.min(start + PIECE_BYTES, size)));
+        }
       });
       return hash.digest("hex");
     },
     async remove(name) {
-      await rm(join(path, plainName(name)), { force: true });
+      const file = join(path, plainName(name));
+      await rm(file, { force: true }).catch((error: NodeJS.ErrnoException) => {
+        throw fileError(error, file);
+      });
     },
   };
 }
@@ -105,7 +115,11 @@ async function readExactly(handle: FileHandle, path: string, start: number, end:
   const bytes = new Uint8Array(end - start);
   let filled = 0;
   while (filled < bytes.length) {
-    const { bytesRead } = await handle.read(bytes, filled, bytes.length - filled, start + filled);
+    const { bytesRead } = await handle
+      .read(bytes, filled, bytes.length - filled, start + filled)
+      .catch((error: NodeJS.ErrnoException) => {
+        throw fileError(error, path);
+      });
     if (bytesRead === 0) {
       throw new TtError("E_CORRUPT", `${path} ends at byte ${start + filled}, ${end} bytes were expected`, {
         file: path,
@@ -118,9 +132,10 @@ async function readExactly(handle: FileHandle, path: string, start: number, end:
 }
 
 function plainName(name: string): string {
-  if (name === "" || name === "." || name === ".." || basename(name) !== name || name.includes("\\")) {
+  if (name === "" || name === "." || name === ".." || basename(name) !== name || /[\\\0]/.test(name)) {
     throw new TtError("E_IO", `"${name}" is not a plain file name`, { file: name });
   }
+  if (name.endsWith(ASIDE)) throw new TtError("E_IO", `"${name}" ends in ${ASIDE}, as unfinished files do`, { file: name });
   return name;
 }
 

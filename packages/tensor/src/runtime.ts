@@ -1,3 +1,4 @@
+import { allocate } from "./allocate.ts";
 import type { DenseKernels } from "./dense/kernels.ts";
 import { referenceKernels } from "./dense/reference.ts";
 import { TtError } from "./errors.ts";
@@ -35,10 +36,10 @@ export class Runtime {
   tensor(shape: readonly number[]): Tensor {
     this.#assertOpen();
     const byteLength = sizeOfShape(shape) * Float32Array.BYTES_PER_ELEMENT;
-    return new Tensor(shape, { buffer: allocate(byteLength, shape) }, 0, { alive: true });
+    return new Tensor(shape, { buffer: allocate(byteLength) }, 0, { alive: true });
   }
 
-  /** Allocates a zeroed tensor that dies with the open step. Throws `E_STEP` when none is open. */
+  /** Allocates a zeroed tensor that dies with the open step. Throws `E_STEP` when none is open, otherwise as `tensor`. */
   scratch(shape: readonly number[]): Tensor {
     this.#assertOpen();
     if (!this.#stepOpen) {
@@ -75,18 +76,5 @@ export class Runtime {
 
   #assertOpen(): void {
     if (this.#closed) throw new TtError("E_DISPOSED", "the runtime was used after close()");
-  }
-}
-
-function allocate(byteLength: number, shape: readonly number[]): ArrayBuffer {
-  try {
-    return new ArrayBuffer(byteLength);
-  } catch (cause) {
-    throw new TtError(
-      "E_MEMORY",
-      `a tensor of shape [${shape}] needs ${byteLength} bytes, which are not to be had`,
-      {},
-      { cause },
-    );
   }
 }

@@ -1,3 +1,4 @@
+import { allocate } from "./allocate.ts";
 import { type Lifetime, type Memory, sizeOfShape, Tensor } from "./tensor.ts";
 
 const BLOCK_BYTES = 1 << 20;
@@ -16,7 +17,7 @@ export class ScratchArena {
       this.#block++;
       this.#offset = 0;
     }
-    if (this.#block === this.#blocks.length) this.#blocks.push(new ArrayBuffer(Math.max(BLOCK_BYTES, byteLength)));
+    if (this.#block === this.#blocks.length) this.#blocks.push(allocate(Math.max(BLOCK_BYTES, byteLength)));
     const memory: Memory = { buffer: this.#blocks[this.#block] };
     const tensor = new Tensor(shape, memory, this.#offset, this.#lifetime);
     tensor.data.fill(0);

@@ -25,8 +25,12 @@ export interface AdagradRule {
   readonly scale?: number;
 }
 
-/** Throws `E_OPTION` unless every number of the rule is finite, and the rates not negative. */
+/** Throws `E_OPTION` unless the kind is known, every number finite, and the rates not negative. */
 export function validateUpdateRule(rule: UpdateRule): void {
+  const { kind } = rule;
+  if (kind !== "sgd" && kind !== "adagrad") {
+    throw new TtError("E_OPTION", `the update rule "${kind}" is not known; known are sgd and adagrad`);
+  }
   const { learningRate, scale = 1 } = rule;
   const eps = rule.kind === "adagrad" ? (rule.eps ?? 1e-10) : 0;
   if (!(learningRate >= 0 && Number.isFinite(learningRate))) {

@@ -11,15 +11,17 @@ export const referenceKernels: DenseKernels = { engine: "reference", gemm, colum
 
 function gemm(layout: GemmLayout, a: Tensor, b: Tensor, out: Tensor, { bias, relu = false }: GemmOptions = {}): void {
   const { m, n, k } = gemmExtents(layout, a, b, out, bias);
-  const result = out.data;
-  if (bias === undefined) result.fill(0);
-  else for (let i = 0; i < m; i++) result.set(bias.data, i * n);
-  PRODUCTS[layout](a.data, b.data, result, m, n, k);
+  // All operands are read first: a disposed one throws before the result is touched.
+  const [left, right, row, result] = [a.data, b.data, bias?.data, out.data];
+  if (row === undefined) result.fill(0);
+  else for (let i = 0; i < m; i++) result.set(row, i * n);
+  PRODUCTS[layout](left, right, result, m, n, k);
   if (relu) for (let i = 0; i < result.length; i++) if (result[i] < 0) result[i] = 0;
 }
 
 function columnSums(a: Tensor, out: Tensor): void {
-  const columns = a.shape[a.shape.length - 1] ?? 0;
+  if (a.shape.length !== 2) throw new TtError("E_SHAPE", `columnSums: the shape [${a.shape}] has not two axes`);
+  const columns = a.shape[1];
   if (out.size !== columns) {
     throw new TtError("E_SHAPE", `columnSums: [${a.shape}] has ${columns} columns, the result ${out.size} elements`);
   }

@@ -73,13 +73,13 @@ function parseEntry(name: string, value: unknown): HeaderEntry {
   if (unknown !== undefined) throw corrupt(`tensor "${name}" has the unknown field "${unknown}"`);
   const { dtype, shape, data_offsets: offsets } = value;
   if (typeof dtype !== "string" || !Object.hasOwn(ELEMENT_BYTES, dtype)) {
-    throw corrupt(
-      `tensor "${name}" has the element type ${JSON.stringify(dtype)}; known are ${Object.keys(ELEMENT_BYTES).join(", ")}`,
-    );
+    const found = typeof dtype === "string" ? `the element type "${dtype}"` : "no element type";
+    throw corrupt(`tensor "${name}" has ${found}; known are ${Object.keys(ELEMENT_BYTES).join(", ")}`);
   }
-  if (!isCounts(shape)) throw corrupt(`tensor "${name}" has the shape ${JSON.stringify(shape)}`);
+  // Values that are not counts are not quoted: they may be nested deeper than any stack.
+  if (!isCounts(shape)) throw corrupt(`tensor "${name}": the shape is not a list of whole numbers below 2^53`);
   if (!isCounts(offsets) || offsets.length !== 2 || offsets[0] > offsets[1]) {
-    throw corrupt(`tensor "${name}" has the data_offsets ${JSON.stringify(offsets)}`);
+    throw corrupt(`tensor "${name}": the data_offsets are not two rising whole numbers below 2^53`);
   }
   const elementBytes = ELEMENT_BYTES[dtype as ElementType];
   // A shape with an extent of 0 is empty however large the other extents are.

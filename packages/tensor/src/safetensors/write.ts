@@ -8,14 +8,14 @@ const PIECE_BYTES = 1 << 22;
 
 /**
  * Writes tensors as a safetensors file, piece by piece. Wider elements come first, so that every tensor is aligned to
- * its own element size. Throws `E_SHAPE` if a shape and its data differ.
+ * its own element size. Throws `E_SHAPE` if the data do not fit the shape or the element type.
  */
 export async function* writeSafetensors(
   tensors: NamedTensors,
   metadata: ReadonlyMap<string, string> = new Map(),
 ): AsyncGenerator<Uint8Array> {
   const ordered = [...tensors].sort(([, a], [, b]) => ELEMENT_BYTES[b.dtype] - ELEMENT_BYTES[a.dtype]);
-  for (const [name, { shape, data }] of ordered) checkSize(name, shape, data.length);
+  for (const [name, tensor] of ordered) check(name, tensor);
   yield encodeHeader(ordered, metadata);
   for (const [, { data }] of ordered) {
     for (let start = 0; start < data.byteLength; start += PIECE_BYTES) {
@@ -24,11 +24,16 @@ export async function* writeSafetensors(
   }
 }
 
-function checkSize(name: string, shape: readonly number[], length: number): void {
+function check(name: string, { dtype, shape, data }: HostTensor): void {
   if (name === METADATA_KEY) throw new TtError("E_SHAPE", `a tensor cannot be called ${METADATA_KEY}`, { tensor: name });
-  const size = sizeOfShape(shape);
-  if (size !== length)
-    throw new TtError("E_SHAPE", `tensor "${name}" of shape [${shape}] has ${length} elements`, { tensor: name });
+  if (data.BYTES_PER_ELEMENT !== ELEMENT_BYTES[dtype]) {
+    throw new TtError("E_SHAPE", `tensor "${name}" in ${dtype} has elements of ${data.BYTES_PER_ELEMENT} bytes`, {
+      tensor: name,
+    });
+  }
+  if (sizeOfShape(shape) !== data.length) {
+    throw new TtError("E_SHAPE", `tensor "${name}" of shape [${shape}] has ${data.length} elements`, { tensor: name });
+  }
 }
 
 function encodeHeader(ordered: readonly [string, HostTensor][], metadata: ReadonlyMap<string, string>): Uint8Array {
