@@ -18,7 +18,8 @@ export function logFile(path: string): LogSource {
     name: path,
     async *chunks() {
       try {
-        if (await isGzip(path)) yield* decompressed(path);
+        const { gzip, byteLength } = await sniff(path);
+        if (gzip) yield* decompressed(path, byteLength);
         else yield* createReadStream(path, { highWaterMark: CHUNK_BYTES });
       } catch (error) {
         throw fileError(error as NodeJS.ErrnoException, path);
@@ -27,24 +28,26 @@ export function logFile(path: string): LogSource {
   };
 }
 
-async function isGzip(path: string): Promise<boolean> {
+async function sniff(path: string): Promise<{ gzip: boolean; byteLength: number }> {
   const handle: FileHandle = await open(path, "r");
   try {
     const { buffer, bytesRead } = await handle.read(new Uint8Array(GZIP_MAGIC.length), 0, GZIP_MAGIC.length, 0);
-    return bytesRead === GZIP_MAGIC.length && GZIP_MAGIC.every((byte, index) => buffer[index] === byte);
+    const gzip = bytesRead === GZIP_MAGIC.length && GZIP_MAGIC.every((byte, index) => buffer[index] === byte);
+    return { gzip, byteLength: (await handle.stat()).size };
   } finally {
     await handle.close();
   }
 }
 
-async function* decompressed(path: string): AsyncGenerator<Uint8Array> {
+async function* decompressed(path: string, byteLength: number): AsyncGenerator<Uint8Array> {
   const gunzip: Gunzip = createGunzip({ chunkSize: CHUNK_BYTES });
   // Errors of either stream reach the loop below; leaving the loop early ends both.
   pipeline(createReadStream(path, { highWaterMark: CHUNK_BYTES }), gunzip, () => undefined);
   yield* gunzip;
-  // zlib stops reading at a zero byte after a member and says nothing: then the writing side never finishes.
-  if (!gunzip.writableFinished) {
-    throw new TtError("E_CORRUPT", `${path} goes on after the end of its compressed data`, { file: path });
+  // At a zero byte after a member zlib stops, and says nothing of what may follow.
+  const byte = gunzip.bytesWritten;
+  if (byte !== byteLength) {
+    throw new TtError("E_CORRUPT", `${path} has compressed data up to byte ${byte} of ${byteLength}`, { file: path, byte });
   }
 }
 

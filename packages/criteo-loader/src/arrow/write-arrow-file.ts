@@ -1,7 +1,7 @@
 import { sha256 } from "@tt-rec/tensor";
 import { AsyncByteQueue, Message, RecordBatchFileWriter, type Schema } from "apache-arrow";
 import type { LogSchema } from "../log/log-schema.ts";
-import type { BatchRegion, ByteRegion, ManifestFile } from "../manifest/manifest.ts";
+import type { BatchRegion, ManifestFile } from "../manifest/manifest.ts";
 import { arrowSchema, recordBatch } from "./arrow-columns.ts";
 import type { RowColumns } from "./row-columns.ts";
 
@@ -14,7 +14,7 @@ export interface FilledColumns {
 }
 
 /** Where the parts of an Arrow file lie, known once it is written. */
-export type FileLayout = Pick<ManifestFile, "rows" | "header" | "batches" | "footer">;
+export type FileLayout = Pick<ManifestFile, "rows" | "batches">;
 
 /**
  * Writes an Arrow IPC file piece by piece, one record batch in memory at a time, and returns its layout. The columns
@@ -30,27 +30,20 @@ export async function* writeArrowFile(
   const regions: BatchRegion[] = [];
   let rows = 0;
 
-  const headerBytes = sink.take();
-  const header = await region(headerBytes, 0);
-  let end = headerBytes.length;
-  yield headerBytes;
+  const header = sink.take();
+  let end = header.length;
+  yield header;
   for await (const batch of batches) {
     writer.write(recordBatch(types, batch.columns, batch.rows));
     const bytes = sink.take();
-    regions.push({ ...(await region(bytes, end)), rows: batch.rows });
+    regions.push({ offset: end, byteLength: bytes.length, rows: batch.rows, sha256: await sha256(bytes) });
     end += bytes.length;
     rows += batch.rows;
     yield bytes;
   }
   writer.finish();
-  const footerBytes = sink.take();
-  const footer = await region(footerBytes, end);
-  yield footerBytes;
-  return { rows, header, batches: regions, footer };
-}
-
-async function region(bytes: Uint8Array, offset: number): Promise<ByteRegion> {
-  return { offset, byteLength: bytes.length, sha256: await sha256(bytes) };
+  yield sink.take();
+  return { rows, batches: regions };
 }
 
 /** Arrow's file format holds a whole stream, which starts with the schema; apache-arrow leaves it out. */

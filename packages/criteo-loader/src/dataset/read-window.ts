@@ -1,7 +1,7 @@
 import { type ReadAt, sha256, TtError } from "@tt-rec/tensor";
 import type { RecordBatchDecoder } from "../arrow/read-record-batch.ts";
 import { createRowColumns, type RowColumns } from "../arrow/row-columns.ts";
-import type { ByteRegion, Manifest, ManifestFile } from "../manifest/manifest.ts";
+import type { BatchRegion, Manifest, ManifestFile } from "../manifest/manifest.ts";
 import type { RowWindow } from "./window-plan.ts";
 
 /** The decoded rows of a window and their order. */
@@ -29,46 +29,41 @@ export async function readWindow(
   let at = 0;
   for (const number of window.batches) {
     const region = file.batches[number];
-    const what = `record batch ${number}`;
-    const bytes = await readRegion(input, region, file.name, what);
+    const bytes = await readRecordBatch(input, file, number);
     try {
       decode(bytes, region.rows, columns, at);
     } catch (cause) {
-      throw corruptRegion(file.name, what, region, `cannot be decoded: ${(cause as Error).message}`, cause);
+      throw corruptBatch(file, number, `cannot be decoded: ${(cause as Error).message}`, cause);
     }
-    checkIds(columns.ids, at, region, manifest, file.name, what);
+    const wrong = wrongId(columns.ids, at, region, manifest);
+    if (wrong !== undefined) throw corruptBatch(file, number, wrong);
     at += region.rows;
   }
   return { columns, rows: window.rows, order: window.permutation?.() };
 }
 
-/** Reads a region whose bytes match their checksum. Throws `E_CORRUPT` if they do not. */
-export async function readRegion(input: ReadAt, region: ByteRegion, file: string, what: string): Promise<Uint8Array> {
-  const bytes = await input.slice(region.offset, region.offset + region.byteLength);
-  if ((await sha256(bytes)) !== region.sha256) {
-    throw corruptRegion(file, what, region, "does not match its checksum in the manifest");
-  }
-  return bytes;
+/** Reads the bytes of a record batch that match their checksum. Throws `E_CORRUPT` if they do not. */
+export async function readRecordBatch(input: ReadAt, file: ManifestFile, number: number): Promise<Uint8Array> {
+  const { offset, byteLength, sha256: expected } = file.batches[number];
+  const bytes = await input.slice(offset, offset + byteLength);
+  if ((await sha256(bytes)) === expected) return bytes;
+  throw corruptBatch(file, number, "does not match its checksum in the manifest");
 }
 
-function checkIds(
-  ids: Uint32Array,
-  at: number,
-  region: ByteRegion & { readonly rows: number },
-  { cardinalities }: Manifest,
-  file: string,
-  what: string,
-): void {
+/** Says which index is outside its table, if one is. */
+function wrongId(ids: Uint32Array, at: number, { rows }: BatchRegion, { cardinalities }: Manifest): string | undefined {
   const columns = cardinalities.length;
-  for (let position = at * columns, end = (at + region.rows) * columns; position < end; ) {
+  for (let position = at * columns, end = (at + rows) * columns; position < end; ) {
     for (let column = 0; column < columns; column++, position++) {
-      if (ids[position] < cardinalities[column]) continue;
-      const rule = `holds index ${ids[position]} in table ${column} of ${cardinalities[column]} rows`;
-      throw corruptRegion(file, what, region, rule);
+      if (ids[position] >= cardinalities[column]) {
+        return `holds index ${ids[position]} in table ${column} of ${cardinalities[column]} rows`;
+      }
     }
   }
+  return undefined;
 }
 
-function corruptRegion(file: string, what: string, { offset }: ByteRegion, rule: string, cause?: unknown): TtError {
-  return new TtError("E_CORRUPT", `${file}, ${what} (byte ${offset}) ${rule}`, { file, byte: offset }, { cause });
+function corruptBatch({ name, batches }: ManifestFile, number: number, rule: string, cause?: unknown): TtError {
+  const byte = batches[number].offset;
+  return new TtError("E_CORRUPT", `${name}, record batch ${number} (byte ${byte}) ${rule}`, { file: name, byte }, { cause });
 }

@@ -77,32 +77,28 @@ function checkOptions(value: unknown, sources: number): void {
   );
 }
 
-/** The header, the record batches and the footer must follow each other from the first byte to the last. */
+/** The record batches must follow each other, with room for Arrow's header before and its footer after them. */
 function checkFile(value: unknown, path: string, name: string, rowsPerBatch: number): void {
-  const file = object(value, path, ["name", "byteLength", "sha256", "rows", "header", "batches", "footer"]);
+  const file = object(value, path, ["name", "byteLength", "sha256", "rows", "batches"]);
   same(file.name, name, `${path}.name`, "the only name allowed");
   hash(file.sha256, `${path}.sha256`);
-  let end = region(file.header, `${path}.header`, 0);
   const batches = list(file.batches, `${path}.batches`);
   let rows = 0;
+  let end = 0;
   for (const [index, entry] of batches.entries()) {
     const at = `${path}.batches[${index}]`;
-    end = region(entry, at, end, ["rows"]);
-    const count = whole((entry as Json).rows, `${at}.rows`, 1);
+    const { offset, byteLength, sha256, ...batch } = object(entry, at, ["offset", "byteLength", "rows", "sha256"]);
+    whole(offset, `${at}.offset`, 1);
+    if (index > 0) same(offset, end, `${at}.offset`, "the end of the batch before it");
+    end = (offset as number) + whole(byteLength, `${at}.byteLength`, 1);
+    hash(sha256, `${at}.sha256`);
+    const count = whole(batch.rows, `${at}.rows`, 1);
     if (index + 1 < batches.length) same(count, rowsPerBatch, `${at}.rows`, "options.rowsPerBatch");
     else if (count > rowsPerBatch) wrong(`${at}.rows`, count, `at most options.rowsPerBatch, ${rowsPerBatch}`);
     rows += count;
   }
-  end = region(file.footer, `${path}.footer`, end);
   same(file.rows, rows, `${path}.rows`, "the rows of its batches");
-  same(file.byteLength, end, `${path}.byteLength`, "the end of its footer");
-}
-
-function region(value: unknown, path: string, start: number, more: readonly string[] = []): number {
-  const { offset, byteLength, sha256 } = object(value, path, ["offset", "byteLength", "sha256", ...more]);
-  same(offset, start, `${path}.offset`, "the end of what is before it");
-  hash(sha256, `${path}.sha256`);
-  return start + whole(byteLength, `${path}.byteLength`, 1);
+  whole(file.byteLength, `${path}.byteLength`, end + 1);
 }
 
 function object(value: unknown, path: string, keys: readonly string[]): Json {

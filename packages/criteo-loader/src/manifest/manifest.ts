@@ -19,23 +19,19 @@ export function splitFile(split: Split): string {
   return `${split}.arrow`;
 }
 
-/** A stretch of bytes of a file. */
-export interface ByteRegion {
-  /** Position of the first byte. */
+/** An Arrow record batch in its file. */
+export interface BatchRegion {
+  /** Position of its first byte. */
   readonly offset: number;
-  /** Number of bytes. */
+  /** Number of bytes, its message included. */
   readonly byteLength: number;
+  /** Rows of the record batch: `rowsPerBatch`, fewer in the last. */
+  readonly rows: number;
   /** SHA-256 of the bytes, in lower-case hex. */
   readonly sha256: string;
 }
 
-/** An Arrow record batch in its file. */
-export interface BatchRegion extends ByteRegion {
-  /** Rows of the record batch: `rowsPerBatch`, fewer in the last. */
-  readonly rows: number;
-}
-
-/** An Arrow IPC file. Its header, record batches and footer cover every byte. */
+/** An Arrow IPC file: Arrow's header, the record batches, Arrow's footer. */
 export interface ManifestFile {
   /** Name in the directory. */
   readonly name: string;
@@ -45,12 +41,8 @@ export interface ManifestFile {
   readonly sha256: string;
   /** Rows in all record batches. */
   readonly rows: number;
-  /** Magic bytes and schema. */
-  readonly header: ByteRegion;
-  /** The record batches in order. */
+  /** The record batches in order, without a gap between them. */
   readonly batches: readonly BatchRegion[];
-  /** End mark, Arrow's footer and magic bytes. */
-  readonly footer: ByteRegion;
 }
 
 /** What a data set holds; the file `manifest.json`. */

@@ -27,8 +27,8 @@ export function startPass(
   async function* told(source: LogSource): AsyncGenerator<RowBlock> {
     for await (const block of scanRows(source, schema, state)) {
       rows += block.rows;
-      yield block;
       onProgress?.({ pass: name, rows, bytes: state.bytes });
+      yield block;
     }
   }
   return {

@@ -122,6 +122,5 @@ async function commitFile(
   }
   const { byteLength, sha256 } = await target.commit(name, noted());
   if (layout === undefined) throw new TtError("E_IO", `${name} was committed before all of it was read`, { file: name });
-  const { rows, header, batches, footer } = layout;
-  return { name, byteLength, sha256, rows, header, batches, footer };
+  return { name, byteLength, sha256, rows: layout.rows, batches: layout.batches };
 }
