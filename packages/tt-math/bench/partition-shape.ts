@@ -1,13 +1,17 @@
 /**
- * The rival: the reference's search over the partitions of the prime factors, for d ≤ 3 where the order is ascending.
+ * The reference's algorithm by its definition, over the partitions of the prime factors: rival here, oracle in the tests.
  *
- * It merges equal partitions on the way. The reference lists them all first, which takes far longer where there are many prime factors.
+ * It merges equal partitions on the way. The reference lists them all first, which takes far longer where there are many
+ * prime factors.
  */
-export function partitionShape(size: number, d: number): number[] {
+export function partitionShape(size: number, d: number, roundUp = true): number[] {
   let best: number[] = [];
   let bestEntropy = -1;
-  for (let power = 0; power < String(size).length; power++) {
-    for (const shape of partitions(primeFactors(Math.ceil(size / 10 ** power) * 10 ** power), d)) {
+  for (let power = 0; power < (roundUp ? String(size).length : 1); power++) {
+    for (const ascending of partitions(primeFactors(Math.ceil(size / 10 ** power) * 10 ** power), d)) {
+      const low = ascending.slice(0, Math.floor(d / 2));
+      const high = ascending.slice(Math.floor(d / 2));
+      const shape = high.flatMap((part, k) => (k < low.length ? [low[k], part] : [part]));
       const total = shape.reduce((a, b) => a + b);
       const entropy = shape.reduce((sum, part) => sum - (part / total) * Math.log(part / total), 0);
       if (entropy > bestEntropy) {

@@ -9,7 +9,7 @@ import { addScaled, dot } from "./vector-loops.ts";
 export interface TtSvdOptions {
   /** Rows n of the table. */
   readonly numEmbeddings: number;
-  /** Row factors p; prod(p) ≥ n, the surplus rows count as zeros. */
+  /** Row factors p; prod(p) ≥ n; the surplus rows count as zeros, which can raise the ranks. */
   readonly rowShape: readonly number[];
   /** Column factors q; prod(q) is the number of columns D. */
   readonly columnShape: readonly number[];

@@ -7,7 +7,7 @@ import { coreShape, createTTShape, initializeCores, type TTShape, toDense, ttSvd
 import { leftSingularVectors } from "../src/left-singular-vectors.ts";
 import { modeTensor } from "../src/mode-tensor.ts";
 
-const RUNS = process.env.TT_REC_LONG ? 2000 : 50;
+const RUNS = process.env.TT_REC_LONG ? 500 : 50;
 
 // The integer example of the fact sheet; its last rank is one above what the bond can use, so it is written out.
 const shape: TTShape = { numEmbeddings: 12, embeddingDim: 4, rowShape: [2, 3, 2], columnShape: [2, 2, 1], ranks: [1, 2, 3, 1] };
