@@ -53,6 +53,10 @@ export class DenseEmbeddingBag implements EmbeddingBag {
     return this.#table.bytes;
   }
 
+  get parameterBytes(): number {
+    return this.#table.weightBytes;
+  }
+
   plan(bags: Bags, _mode: PlanMode): Plan {
     return this.planLookup(resolveBags(bags, this.#pooling, this.numEmbeddings));
   }
@@ -88,6 +92,11 @@ export class DenseEmbeddingBag implements EmbeddingBag {
   async apply(gradients: SliceGradients, rule: UpdateRule): Promise<void> {
     validateUpdateRule(rule);
     for (const [parameter, part] of matchParts([this.#table], gradients)) parameter.apply(part, rule);
+  }
+
+  /** Throws what `apply` would throw, for bags that are built from this one and must not write half an update. */
+  checkGradients(gradients: SliceGradients): void {
+    matchParts([this.#table], gradients);
   }
 
   async step(plan: Plan, gradient: Tensor, rule: UpdateRule): Promise<void> {

@@ -65,16 +65,21 @@ export interface EmbeddingBag {
   readonly embeddingDim: number;
   /** All resident bytes: parameters, optimizer state, caches and their counters. */
   readonly bytes: number;
+  /** Bytes of what a deployed model needs: parameters, and cached rows with their ids. */
+  readonly parameterBytes: number;
   /**
-   * Validates a batch and prepares its lookups; the bag keeps nothing of it.
-   * Throws `E_INDEX`, `E_OFFSETS` or `E_WEIGHTS`.
+   * Validates a batch and prepares its lookups; the bag keeps nothing of it. The plan reads the batch's arrays until its
+   * last use, so do not overwrite them before. Throws `E_INDEX`, `E_OFFSETS` or `E_WEIGHTS`.
    */
   plan(bags: Bags, mode: PlanMode): Plan;
   /** Looks up and pools: [plan.outputs, D]. */
   forward(plan: Plan): Promise<Tensor>;
   /** Gradients of the parameters and weights from the gradient [plan.outputs, D] of the output. */
   backward(plan: Plan, gradient: Tensor): Promise<SliceGradients>;
-  /** Updates the touched slices, each once. Throws `E_OPTION` on a bad rule before anything is written. */
+  /**
+   * Updates the touched slices, each once. Throws, before anything is written, `E_OPTION` on a bad rule or another bag's
+   * gradients, `E_SHAPE` on gradients that do not fit.
+   */
   apply(gradients: SliceGradients, rule: UpdateRule): Promise<void>;
   /** `backward` and `apply` in one, for when nothing happens between; all products use the parameters before the update. */
   step(plan: Plan, gradient: Tensor, rule: UpdateRule): Promise<void>;

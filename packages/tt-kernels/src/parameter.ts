@@ -31,9 +31,14 @@ export class Parameter {
     return this.weights.shape.slice(1).reduce((a, b) => a * b, 1);
   }
 
+  /** Bytes of the weights alone. */
+  get weightBytes(): number {
+    return this.weights.size * Float32Array.BYTES_PER_ELEMENT;
+  }
+
   /** Bytes of weights and optimizer state. */
   get bytes(): number {
-    return (this.weights.size + (this.#accumulators?.size ?? 0)) * Float32Array.BYTES_PER_ELEMENT;
+    return this.weightBytes + (this.#accumulators?.size ?? 0) * Float32Array.BYTES_PER_ELEMENT;
   }
 
   /** Updates the touched slices, each once; untouched ones keep weights and state. */
@@ -85,11 +90,17 @@ export function checkState(parameters: readonly Parameter[], state: NamedTensors
   for (const { name } of parameters) {
     if (!state.has(name)) throw new TtError("E_MISMATCH", `the state has no tensor "${name}"`, { tensor: name });
   }
-  for (const [name, { dtype, shape }] of state) {
+  for (const [name, { dtype, shape, data }] of state) {
     const expected = known.get(name);
     if (expected === undefined) throw new TtError("E_MISMATCH", `the state has the unknown tensor "${name}"`, { tensor: name });
     if (dtype !== "F32" || shape.length !== expected.length || shape.some((extent, axis) => extent !== expected[axis])) {
       throw new TtError("E_MISMATCH", `tensor "${name}" is ${dtype} [${shape}], F32 [${expected}] was expected`, {
+        tensor: name,
+      });
+    }
+    const size = expected.reduce((a, b) => a * b, 1);
+    if (data.length !== size) {
+      throw new TtError("E_MISMATCH", `tensor "${name}" has ${data.length} elements, [${expected}] needs ${size}`, {
         tensor: name,
       });
     }

@@ -12,7 +12,7 @@ export function bundleGradients(parts: readonly SliceGradient[], weights: Tensor
   return { parts, sumOfSquares, ...(weights && { weights }) };
 }
 
-/** Applies each part to the parameter of its name. Throws `E_OPTION` before anything is written if one has no match. */
+/** Pairs each part with the parameter of its name. Throws `E_OPTION` if it has none, `E_SHAPE` if it does not fit. */
 export function matchParts(parameters: readonly Parameter[], { parts }: SliceGradients): [Parameter, SliceGradient][] {
   return parts.map((part) => {
     const parameter = parameters.find(({ name }) => name === part.parameter);
@@ -23,6 +23,10 @@ export function matchParts(parameters: readonly Parameter[], { parts }: SliceGra
         "E_SHAPE",
         `the gradient of "${part.parameter}" has ${part.values.size} elements for ${part.slices.length} slices of ${parameter.sliceSize}`,
       );
+    }
+    const [last, extent] = [part.slices[part.slices.length - 1] ?? 0, parameter.weights.shape[0]];
+    if (last >= extent) {
+      throw new TtError("E_SHAPE", `the gradient of "${part.parameter}" has slice ${last}, the parameter ${extent} slices`);
     }
     return [parameter, part];
   });

@@ -65,6 +65,10 @@ export class TTEmbeddingBag implements EmbeddingBag {
     return this.#cores.reduce((sum, core) => sum + core.bytes, 0);
   }
 
+  get parameterBytes(): number {
+    return this.#cores.reduce((sum, core) => sum + core.weightBytes, 0);
+  }
+
   plan(bags: Bags, _mode: PlanMode): Plan {
     return this.planLookup(resolveBags(bags, this.#pooling, this.numEmbeddings));
   }
