@@ -49,13 +49,17 @@ export function readCacheState(
   embeddingDim: number,
 ): CacheState {
   if (!rows.has("table")) throw new TtError("E_MISMATCH", `the state has no tensor "${ROWS_PREFIX}table"`);
-  for (const [name, { dtype, shape }] of rows) {
+  for (const [name, { dtype, shape, data }] of rows) {
     const known = name === "table" || name === "adagrad.table";
     if (!known || dtype !== "F32" || shape.length !== 2 || shape[0] !== capacity || shape[1] !== embeddingDim) {
       throw new TtError(
         "E_MISMATCH",
         `tensor "${ROWS_PREFIX}${name}" is ${dtype} [${shape}]; the cache has rows F32 [${capacity},${embeddingDim}]`,
       );
+    }
+    const size = capacity * embeddingDim;
+    if (data.length !== size) {
+      throw new TtError("E_MISMATCH", `tensor "${ROWS_PREFIX}${name}" has ${data.length} elements, ${size} were expected`);
     }
   }
   const ids = readVector(own, "cache.ids");
@@ -79,6 +83,11 @@ function readVector(state: NamedTensors, name: (typeof OWN_NAMES)[number]): Uint
   if (tensor === undefined) throw new TtError("E_MISMATCH", `the state has no tensor "${name}"`, { tensor: name });
   if (!(tensor.data instanceof Uint32Array)) {
     throw new TtError("E_MISMATCH", `tensor "${name}" is ${tensor.dtype}, U32 was expected`, { tensor: name });
+  }
+  if (tensor.shape.length !== 1 || tensor.shape[0] !== tensor.data.length) {
+    throw new TtError("E_MISMATCH", `tensor "${name}" is [${tensor.shape}] with ${tensor.data.length} elements`, {
+      tensor: name,
+    });
   }
   return tensor.data;
 }

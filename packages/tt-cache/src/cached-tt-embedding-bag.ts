@@ -7,6 +7,7 @@ import {
   type PlanMode,
   type Pooling,
   resolveBags,
+  type SliceGradient,
   type SliceGradients,
   selectPositions,
   TTEmbeddingBag,
@@ -51,10 +52,12 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
   readonly #cache: RowCache;
   readonly #meter = new CacheMeter();
   readonly #plans = new WeakMap<Plan, SplitPlan>();
+  /** The generation of the cached rows that a gradient is for. */
+  readonly #gradients = new WeakMap<Tensor, number>();
   #counter = new AccessCounter();
   /** Training steps applied. */
   #step = 0;
-  /** Counts changes of the set of cached rows, which make older plans void. */
+  /** Counts changes of the set of cached rows, which make older plans and gradients void. */
   #generation = 0;
 
   /** Allocates cores and cache. Throws `E_OPTION` on a bad cache size or schedule, `E_SHAPE` on bad cores. */
@@ -78,6 +81,11 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
 
   get bytes(): number {
     return this.#tt.bytes + this.#cacheBytes;
+  }
+
+  get parameterBytes(): number {
+    const rowBytes = (this.embeddingDim + 1) * Float32Array.BYTES_PER_ELEMENT;
+    return this.#tt.parameterBytes + this.#cache.size * rowBytes;
   }
 
   /** Hit rate, evictions, refresh time and bytes of the cache. */
@@ -113,6 +121,7 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
     const split = this.#details(plan);
     const tt = await this.#tt.backward(split.tt, gradient);
     const cached = await this.#cache.rows.backward(split.cached, gradient);
+    for (const { values } of cached.parts) this.#gradients.set(values, split.generation);
     const parts = [...tt.parts, ...cached.parts.map((part) => ({ ...part, parameter: CACHE_PREFIX + part.parameter }))];
     const sumOfSquares = tt.sumOfSquares + cached.sumOfSquares;
     if (!split.weighted) return { parts, sumOfSquares };
@@ -122,14 +131,22 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
     return { parts, sumOfSquares, weights };
   }
 
-  /** Updates cores and cached rows, counts a training step, and refreshes the cache if one is due at its end. */
+  /**
+   * Updates cores and cached rows, counts a training step, and refreshes the cache if one is due at its end.
+   * Throws `E_STALE_PLAN` on gradients that are older than the last refresh: their rows may have left the cache.
+   */
   async apply({ parts, sumOfSquares }: SliceGradients, rule: UpdateRule): Promise<void> {
     validateUpdateRule(rule);
-    const cached = parts.filter(({ parameter }) => parameter.startsWith(CACHE_PREFIX));
-    const tt = parts.filter(({ parameter }) => !parameter.startsWith(CACHE_PREFIX));
-    await this.#tt.apply({ parts: tt, sumOfSquares }, rule);
-    const renamed = cached.map((part) => ({ ...part, parameter: part.parameter.slice(CACHE_PREFIX.length) }));
-    await this.#cache.rows.apply({ parts: renamed, sumOfSquares }, rule);
+    const tt = { sumOfSquares, parts: parts.filter(({ parameter }) => !parameter.startsWith(CACHE_PREFIX)) };
+    const cached = {
+      sumOfSquares,
+      parts: parts.filter(({ parameter }) => parameter.startsWith(CACHE_PREFIX)).map(withoutPrefix),
+    };
+    // The TT bag checks its part before it writes, so the cached part must be known to be good by then.
+    for (const { values } of cached.parts) this.#assertCurrent(this.#gradients.get(values) ?? this.#generation);
+    this.#cache.rows.checkGradients(cached);
+    await this.#tt.apply(tt, rule);
+    await this.#cache.rows.apply(cached, rule);
     this.#step++;
     if (isRefreshDue(this.#schedule, this.#step)) await this.#refresh();
   }
@@ -177,13 +194,16 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
   #details(plan: Plan): SplitPlan {
     const details = this.#plans.get(plan);
     if (details === undefined) throw new TtError("E_OPTION", "the plan was made by another embedding bag");
-    if (details.generation !== this.#generation) {
-      throw new TtError(
-        "E_STALE_PLAN",
-        `the cache took new rows at the end of step ${this.#step}, after this plan was made; plan the batch again`,
-      );
-    }
+    this.#assertCurrent(details.generation);
     return details;
+  }
+
+  #assertCurrent(generation: number): void {
+    if (generation === this.#generation) return;
+    throw new TtError(
+      "E_STALE_PLAN",
+      `the cache has taken other rows since the batch was planned, up to step ${this.#step}; plan the batch again`,
+    );
   }
 
   #split(lookup: Lookup): SplitPlan {
@@ -225,6 +245,10 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
 
 /** Marks the parameters of the cached rows among those of the cores. */
 const CACHE_PREFIX = "cache.rows.";
+
+function withoutPrefix(part: SliceGradient): SliceGradient {
+  return { ...part, parameter: part.parameter.slice(CACHE_PREFIX.length) };
+}
 
 function scatter(target: Tensor, positions: Uint32Array, source: Tensor | undefined): void {
   if (source === undefined) return;
