@@ -88,6 +88,44 @@ test("SGD and Adagrad update each looked-up row once, from the sum of its gradie
   t.is(bag.bytes, 2 * 4 * ROWS * DIM);
 });
 
+test("replaced rows forget the optimizer state of the table", async (t) => {
+  const runtime = await Runtime.create();
+  const { bag, table } = bagOf(runtime, "sum");
+  await runtime.step(async () => {
+    const gradient = runtime.scratch([1, DIM]);
+    gradient.data.fill(1);
+    await bag.step(bag.plan({ indices: Uint32Array.of(2) }, TRAINING), gradient, { kind: "adagrad", learningRate: 0.5 });
+  });
+  bag.replaceRows(
+    Uint32Array.of(30, 2),
+    Float32Array.from({ length: 2 * DIM }, (_, i) => i),
+  );
+  const expected = table.slice();
+  for (let j = 0; j < DIM; j++) [expected[30 * DIM + j], expected[2 * DIM + j]] = [j, DIM + j];
+  t.deepEqual((await bag.toDense()).data, expected);
+  t.true((await bag.state()).get("adagrad.table")?.data.every((value) => value === 0));
+});
+
+test("gradients that do not fit are refused before anything is written, by apply and by its check", async (t) => {
+  const runtime = await Runtime.create();
+  const { bag, table } = bagOf(runtime, "sum");
+  await runtime.step(async () => {
+    const part = { parameter: "table", slices: Uint32Array.of(4, 9), values: runtime.scratch([2, DIM]) };
+    part.values.data.fill(1);
+    for (const [bad, code] of [
+      [{ ...part, parameter: "core.0" }, "E_OPTION"],
+      [{ ...part, slices: Uint32Array.of(4, 9, 11) }, "E_SHAPE"],
+      [{ ...part, slices: Uint32Array.of(4, ROWS) }, "E_SHAPE"],
+    ] as const) {
+      const gradients = { parts: [part, bad], sumOfSquares: 1 };
+      t.throws(() => bag.checkGradients(gradients), { code });
+      await t.throwsAsync(bag.apply(gradients, { kind: "sgd", learningRate: 1 }), { code });
+    }
+    t.notThrows(() => bag.checkGradients({ parts: [part], sumOfSquares: 1 }));
+  });
+  t.deepEqual((await bag.toDense()).data, table);
+});
+
 test("bad extents are refused", async (t) => {
   const runtime = await Runtime.create();
   for (const numEmbeddings of [0, 1.5, 2 ** 32]) {
@@ -96,7 +134,7 @@ test("bad extents are refused", async (t) => {
   t.throws(() => new DenseEmbeddingBag(runtime, { numEmbeddings: 4, embeddingDim: 0 }), { code: "E_SHAPE" });
 });
 
-test("ids use all 32 bits", async (t) => {
+test("ids beyond the 24 bits of a float32 are exact", async (t) => {
   const runtime = await Runtime.create();
   const bag = new DenseEmbeddingBag(runtime, {
     numEmbeddings: 100_000_000,

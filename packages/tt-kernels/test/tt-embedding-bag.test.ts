@@ -302,11 +302,81 @@ test("state survives a round trip into a fresh bag, optimizer state included, an
   for (const [name, broken] of [
     ["core.1", { dtype: "F32", shape: [36], data: new Float32Array(36) }],
     ["core.7", { dtype: "F32", shape: [1], data: new Float32Array(1) }],
+    ["core.1", { dtype: "F32", shape: [3, 2, 2, 3], data: new Float32Array(35) }],
+    ["adagrad.core.1", { dtype: "F32", shape: [3, 2, 2, 3], data: new Float32Array(37) }],
+    ["core.1", { dtype: "F64", shape: [3, 2, 2, 3], data: new Float64Array(36) }],
   ] as const) {
     await t.throwsAsync(fresh.load(new Map([...saved, [name, broken]])), { code: "E_MISMATCH" });
   }
+  t.deepEqual(await fresh.state(), await trained.state());
   saved.delete("core.2");
   await t.throwsAsync(fresh.load(saved), { code: "E_MISMATCH", message: /core\.2/ });
+});
+
+test("loading a state without optimizer state drops the old one, and products of older cores are not taken for today's", async (t) => {
+  const runtime = await Runtime.create({ poison: true });
+  const bag = new TTEmbeddingBag(runtime, EXAMPLE);
+  const start = new Map(
+    [...(await bag.state())].map(([name, tensor]) => [name, { ...tensor, data: tensor.data.slice() as Float32Array }]),
+  );
+  const plan = bag.plan(BATCH, TRAINING);
+  await runtime.step(async () => {
+    await bag.step(plan, scratchFrom(runtime, [3, 4], OUTPUT_GRADIENT), { kind: "adagrad", learningRate: 1 });
+    t.not((await bag.forward(plan)).data[0], -39);
+    await bag.load(start);
+    t.is((await bag.forward(plan)).data[0], -39);
+  });
+  t.is(bag.bytes, 4 * parameterCount(EXAMPLE.shape));
+  t.deepEqual(await bag.state(), start);
+});
+
+test("ids use all 32 bits: a table of 2^32 − 1 rows looks up, and updates the slices that its digits name", async (t) => {
+  const rowShape = [1627, 1621, 1637];
+  const shape = createTTShape({ numEmbeddings: 2 ** 32 - 1, embeddingDim: 6, rowShape, columnShape: [1, 3, 2], ranks: [1, 2] });
+  const runtime = await Runtime.create({ poison: true });
+  const rng = createRng(11);
+  const cores = shape.rowShape.map((p, k) =>
+    Float32Array.from({ length: p * shape.ranks[k] * shape.columnShape[k] * shape.ranks[k + 1] }, () => rng.normal()),
+  );
+  const bag = new TTEmbeddingBag(runtime, { shape, cores });
+  const some = [0, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 2, 2 ** 32 - 2, ...Array.from({ length: 50 }, () => rng.uint32() - 1)];
+  const indices = Uint32Array.from(some, (id) => Math.max(0, id));
+  // Digits by integers of any length, which know neither signs nor rounding.
+  const digits = (id: number): number[] => [
+    Number(BigInt(id) / BigInt(1621 * 1637)),
+    Number((BigInt(id) / 1637n) % 1621n),
+    Number(BigInt(id) % 1637n),
+  ];
+  const rowOf = (id: number): Float64Array => {
+    const slices = digits(id).map((digit, k) => {
+      const size = cores[k].length / rowShape[k];
+      return cores[k].subarray(digit * size, (digit + 1) * size);
+    });
+    return denseFromCores(slices, [1, 1, 1], shape.columnShape, shape.ranks);
+  };
+  await runtime.step(async () => {
+    const plan = bag.plan({ indices }, TRAINING);
+    t.is(plan.uniqueRows, new Set(indices).size);
+    const out = await bag.forward(plan);
+    allClose(
+      t,
+      out.data,
+      Array.from(indices).flatMap((id) => [...rowOf(id)]),
+      1e-6,
+    );
+    await bag.step(plan, out, { kind: "sgd", learningRate: 0.1 });
+  });
+  const after = await coresOf(bag);
+  for (const [k, core] of cores.entries()) {
+    const size = core.length / rowShape[k];
+    const changed = new Set<number>();
+    for (let i = 0; i < core.length; i++) if (after[k][i] !== core[i]) changed.add(Math.floor(i / size));
+    t.deepEqual(
+      [...changed],
+      [...new Set(Array.from(indices, (id) => digits(id)[k]))].sort((a, b) => a - b),
+    );
+  }
+  t.throws(() => bag.plan({ indices: Uint32Array.of(2 ** 32 - 1) }, TRAINING), { code: "E_INDEX" });
 });
 
 test("bytes are those of the cores, and twice that with Adagrad", async (t) => {
