@@ -1,6 +1,6 @@
 import { fork } from "node:child_process";
 import { createReadStream, existsSync } from "node:fs";
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -175,4 +175,12 @@ test("a real sample has the rows, the labels and the ids that readline counts", 
     for await (const batch of dataset.batches({ split, batchSize: 2048 })) read.push(...batch.labels);
   }
   t.deepEqual(read, labels);
+});
+
+test("nothing but the Node entry point imports a module of Node", async (t) => {
+  const root = fileURLToPath(new URL("../src", import.meta.url));
+  const files = (await readdir(root, { recursive: true })).filter((name) => name.endsWith(".js") && name !== "node.js");
+  t.true(files.length > 20);
+  for (const name of files)
+    t.notRegex(await readFile(join(root, name), "utf8"), /["'](node:|\.\.?\/.*node\.js|@tt-rec\/tensor\/node)/, name);
 });

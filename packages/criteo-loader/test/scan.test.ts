@@ -69,6 +69,19 @@ test("a cut at any byte, or chunks of any size, change neither rows nor bad rows
   }
 });
 
+test("the longest good row is whole after any cut, and one byte more is refused", async (t) => {
+  const longest = line(1, ...Array(13).fill("-999999999999999"), ...Array(26).fill("ffffffff"));
+  const expected = scanOracle(longest);
+  t.is(expected.rows.length, 1);
+  const everywhere = Array.from({ length: longest.length + 2 }, (_, index) => index);
+  for (const lineEnd of ["", "\n", "\r\n"]) {
+    t.deepEqual(await scan(source(longest + lineEnd, everywhere.slice(0, longest.length + lineEnd.length))), expected);
+  }
+  for (const more of ["f", "\t", "\r", "\rx", "\r\r"]) {
+    t.is((await scan(source(`${longest}${more}\r\n`, everywhere), 1)).badRows, 1, JSON.stringify(more));
+  }
+});
+
 test("the place and the reason of a bad row do not depend on chunks", async (t) => {
   const long = `${randomLog(3, 3)}${filled(["12"], ["123456789"])}${"\t".repeat(2000)}\n`;
   const whole = await t.throwsAsync(scan(source(long)));

@@ -5,7 +5,7 @@ const MIN_SLOTS = 1024;
 
 /**
  * Maps the raw values of one id column to indices 1, 2, … in order of first appearance and counts them; index 0 is
- * the out-of-vocabulary id. Open addressing on typed arrays that double: 11 to 27 bytes an id once it is large.
+ * the out-of-vocabulary id. Open addressing on typed arrays that double: 13 to 27 bytes an id once it is large.
  */
 export class Dictionary {
   #slots: Uint32Array = new Uint32Array(MIN_SLOTS);
