@@ -1,6 +1,14 @@
 import { cpuUsage, describeMachine, describeSource, type Machine, type Usage } from "./bench-node.ts";
 import { quantile, ratioSummary } from "./statistics.ts";
 
+/** Work in a physical unit: `{ amount: 2 * m * n * k / 1e9, unit: "GFLOP" }` gives results in GFLOP/s. */
+export interface Work {
+  /** How much one call does. */
+  readonly amount: number;
+  /** Name of the unit, with its prefix. */
+  readonly unit: string;
+}
+
 /** One way of doing the job that a benchmark measures. */
 export interface BenchmarkCase {
   /** Last part of the result's id, such as `nn` or `vs-chain`. Unique in its benchmark. */
@@ -9,8 +17,8 @@ export interface BenchmarkCase {
   readonly engine: string;
   /** Does the job once. What it returns is kept alive, so that no compiler can drop the work. */
   readonly run: () => unknown;
-  /** Work of one call, for results as a rate: `{ amount: 2 * m * n * k / 1e9, unit: "GFLOP" }` gives GFLOP/s. Absent: ms a call. */
-  readonly work?: { readonly amount: number; readonly unit: string };
+  /** Work of one call, for results as a rate; without it they are ms a call. */
+  readonly work?: Work;
   /** The ratio to the rival that is hoped for, higher is better. */
   readonly target?: number;
 }

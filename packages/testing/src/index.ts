@@ -1,8 +1,8 @@
 export { type Assertions, allClose } from "./all-close.ts";
-export { type Benchmark, type BenchmarkCase, type BenchmarkResult, runBenchmark } from "./bench.ts";
+export { type Benchmark, type BenchmarkCase, type BenchmarkResult, runBenchmark, type Work } from "./bench.ts";
 export { type Machine, saveResults } from "./bench-node.ts";
 export { report } from "./bench-report.ts";
 export { finiteDifferences } from "./finite-differences.ts";
 export { type PlainBags, poolRows } from "./pooling-oracle.ts";
-export { type RequestOptions, randomBags } from "./requests.ts";
+export { type DrawnBags, type RequestOptions, randomBags } from "./requests.ts";
 export { denseFromCores } from "./tt-oracle.ts";

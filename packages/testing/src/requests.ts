@@ -10,11 +10,18 @@ export interface RequestOptions {
   readonly skew?: number;
 }
 
+/** The lookups of a batch. */
+export interface DrawnBags {
+  /** Row ids of all bags. */
+  readonly indices: Uint32Array;
+  /** Start of each bag, and the number of ids as the last entry. */
+  readonly offsets: Uint32Array;
+  /** Factor of each id, in [-1, 1). */
+  readonly weights: Float32Array;
+}
+
 /** Draws a batch of bags with empty bags and duplicates; `uniform` gives numbers in [0, 1). */
-export function randomBags(
-  uniform: () => number,
-  { numEmbeddings, batchSize, maxPooling, skew = 0 }: RequestOptions,
-): { indices: Uint32Array; offsets: Uint32Array; weights: Float32Array } {
+export function randomBags(uniform: () => number, { numEmbeddings, batchSize, maxPooling, skew = 0 }: RequestOptions): DrawnBags {
   const offsets = new Uint32Array(batchSize + 1);
   for (let bag = 0; bag < batchSize; bag++) offsets[bag + 1] = offsets[bag] + Math.floor(uniform() * (maxPooling + 1));
   const count = offsets[batchSize];

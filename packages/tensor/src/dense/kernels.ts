@@ -20,7 +20,7 @@ export interface DenseKernels {
   readonly engine: string;
   /** `out = op(a)·op(b)`: [m, k]·[k, n] → [m, n] after the transposes of `layout`, plus bias, through ReLU. */
   gemm(layout: GemmLayout, a: Tensor, b: Tensor, out: Tensor, options?: GemmOptions): void;
-  /** Sums the rows of `a` [m, n] into `out` [n]: the gradient of a bias. */
+  /** Sums the rows of `a`, which is [m, n], into `out`, which is [n]; the gradient of a bias. */
   columnSums(a: Tensor, out: Tensor): void;
   /** Zeroes `gradient` in place where the ReLU output `activation` (same shape) is not positive. */
   reluBackward(activation: Tensor, gradient: Tensor): void;
