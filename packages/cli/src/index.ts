@@ -1,1 +1,2 @@
-export {};
+export type { ConsoleStreams } from "./output/console-streams.ts";
+export { runCommand } from "./run-command.ts";

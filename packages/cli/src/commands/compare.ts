@@ -1,0 +1,53 @@
+import { basename, dirname } from "node:path";
+import { nodeDirectory } from "@tt-rec/tensor/node";
+import { formatBytes, formatRatio, formatTable } from "../output/format.ts";
+import type { Reporter } from "../output/reporter.ts";
+import { renderReport } from "../report/report-html.ts";
+import { type RunRecord, readRunRecord } from "../run/run-record.ts";
+
+/** Heading of the comparison. */
+const COMPARISON_HEAD: readonly string[] = [
+  "model",
+  "accuracy",
+  "AUC",
+  "log-loss",
+  "embeddings",
+  "ratio",
+  "in training",
+  "step time",
+  "hit rate",
+];
+
+/** Prints finished runs side by side, and writes them as a self-contained HTML page if a path is given. */
+export async function compare(runs: readonly string[], reportPath: string | undefined, reporter: Reporter): Promise<void> {
+  const records = await Promise.all(runs.map((run) => readRunRecord(nodeDirectory(run))));
+  const rows = records.map(comparisonRow);
+  reporter.line(formatTable(COMPARISON_HEAD, rows));
+  for (const record of records) reporter.event("run", { ...record, curve: undefined, evaluations: undefined });
+  if (reportPath === undefined) return;
+  const html = await renderReport(records, COMPARISON_HEAD, rows);
+  await nodeDirectory(dirname(reportPath)).commit(basename(reportPath), new TextEncoder().encode(html));
+  reporter.line(`report: ${reportPath}`);
+}
+
+function comparisonRow({
+  name,
+  test,
+  embeddingBytes,
+  trainingBytes,
+  uncompressedBytes,
+  stepMilliseconds,
+  hitRate,
+}: RunRecord): string[] {
+  return [
+    name,
+    test.accuracy.toFixed(4),
+    test.auc.toFixed(4),
+    test.logLoss.toFixed(4),
+    formatBytes(embeddingBytes),
+    formatRatio(uncompressedBytes / embeddingBytes),
+    formatBytes(trainingBytes),
+    `${stepMilliseconds.toFixed(2)} ms`,
+    hitRate === undefined ? "–" : `${(100 * hitRate).toFixed(1)} %`,
+  ];
+}

@@ -1,0 +1,90 @@
+import type { PrepareOptions } from "@tt-rec/criteo-loader";
+import { TtError } from "@tt-rec/tensor";
+import type { GenerateOptions } from "../commands/generate.ts";
+import { booleanOption, choiceOption, flagOf, integerOption, numberOption, type OptionSpec } from "./option-spec.ts";
+import type { RawSettings } from "./resolve-settings.ts";
+
+/** Specifications of a command's settings, by name. */
+export type OptionSpecs<T> = { readonly [name in keyof T]: OptionSpec<T[name]> };
+
+/** Flags of `generate`. */
+export const GENERATE_OPTIONS: OptionSpecs<GenerateOptions> = {
+  rows: integerOption(100_000, 1, "Rows to write"),
+  scale: numberOption(0.01, false, "Share of Criteo Kaggle's cardinalities; 1 has 33.8 million ids"),
+  seed: integerOption(1, 0, "Seed of the whole log"),
+};
+
+type PrepareFlags = Required<
+  Pick<PrepareOptions, "days" | "validationShare" | "minFrequency" | "maxIndexRange" | "maxBadRows" | "replace">
+>;
+
+const DAYS: OptionSpec<number | "files"> = {
+  default: 7,
+  description: 'Equal contiguous parts of the log, the last of which is held out, or "files": each file is a day',
+  placeholder: "n|files",
+  schema: { anyOf: [{ type: "integer", minimum: 2 }, { const: "files" }] },
+  parse: (name, value) => (value === "files" ? value : integerOption(7, 2, "").parse(name, value)),
+};
+
+/** Flags of `prepare`. */
+export const PREPARE_OPTIONS: OptionSpecs<PrepareFlags> = {
+  days: DAYS,
+  validationShare: numberOption(0.5, true, "Share of the last day, from its end, for validation; the rest is the test"),
+  minFrequency: integerOption(1, 1, "Ids seen fewer times in the training rows become the out-of-vocabulary id"),
+  maxIndexRange: integerOption(0, 0, "Raw ids are taken modulo this number; 0 takes them as they are"),
+  maxBadRows: integerOption(0, 0, "Malformed rows to skip and count before one is an error"),
+  replace: booleanOption(false, "Replace the data set that the folder holds"),
+};
+
+/** Settings of `plan` that its flags can give. */
+export interface PlanFlags {
+  /** Published table sizes. */
+  readonly preset: "kaggle" | "terabyte";
+  /** Rows of each table. */
+  readonly cardinalities: readonly number[];
+  /** How many of the largest tables to store as TT-cores. */
+  readonly tables: number;
+  /** TT-ranks to compare. */
+  readonly ranks: readonly number[];
+  /** Columns D. */
+  readonly embeddingDim: number;
+}
+
+/** Flags of `plan`. */
+export const PLAN_OPTIONS: OptionSpecs<PlanFlags> = {
+  preset: choiceOption("kaggle", ["kaggle", "terabyte"], "Table sizes of Criteo Kaggle (D = 16) or Terabyte (D = 64)"),
+  cardinalities: listOption([], "Rows of each table"),
+  tables: integerOption(7, 0, "How many of the largest tables to store as TT-cores"),
+  ranks: listOption([8, 16, 32, 64], "TT-ranks to compare"),
+  embeddingDim: integerOption(16, 1, "Columns D of every table; a preset has its own"),
+};
+
+/** Reads the settings that flags give; the others stay away. Throws `E_OPTION`. */
+export function readGiven<T>(specs: OptionSpecs<T>, flags: RawSettings): Partial<T> {
+  const names = Object.keys(specs) as (keyof T & string)[];
+  return Object.fromEntries(
+    names.filter((name) => flags[name] !== undefined).map((name) => [name, specs[name].parse(name, flags[name])]),
+  ) as Partial<T>;
+}
+
+/** Reads all settings, with the defaults of those that no flag gives. Throws `E_OPTION`. */
+export function readAll<T>(specs: OptionSpecs<T>, flags: RawSettings): T {
+  const names = Object.keys(specs) as (keyof T)[];
+  return { ...(Object.fromEntries(names.map((name) => [name, specs[name].default])) as T), ...readGiven(specs, flags) };
+}
+
+function listOption(fallback: readonly number[], description: string): OptionSpec<readonly number[]> {
+  return {
+    default: fallback,
+    description,
+    placeholder: "n,n,n",
+    schema: { type: "array", items: { type: "integer", minimum: 1 } },
+    parse(name, value) {
+      const numbers = String(value).split(",").map(Number);
+      if (!numbers.every((number) => Number.isSafeInteger(number) && number >= 1)) {
+        throw new TtError("E_OPTION", `${flagOf(name)} = ${JSON.stringify(value)} is not a list of whole numbers like 8,16,32`);
+      }
+      return numbers;
+    },
+  };
+}

@@ -1,0 +1,54 @@
+import { MultiBar, Presets, type SingleBar } from "cli-progress";
+import type { ConsoleStreams } from "./console-streams.ts";
+
+/** A running count of work done, shown as a bar on a terminal. */
+export interface ProgressBar {
+  /** Tells how much is done, and what is worth saying beside it. */
+  update(done: number, note?: string): void;
+  /** Takes the bar away. */
+  stop(): void;
+}
+
+/** Speaks to the user of a command: text and bars, or JSON lines. */
+export interface Reporter {
+  /** A line for people; silent in JSON mode. */
+  line(text: string): void;
+  /** An event for programs, one JSON line; silent in text mode. */
+  event(kind: string, fields: object): void;
+  /** Starts a bar with a rate and an estimated end; nothing is drawn unless stderr is a terminal. */
+  bar(title: string, total: number, unit: string): ProgressBar;
+}
+
+/** Makes the reporter of a command. */
+export function createReporter({ stdout, stderr }: ConsoleStreams, json: boolean): Reporter {
+  return {
+    line(text) {
+      if (!json) stdout.write(`${text}\n`);
+    },
+    event(kind, fields) {
+      if (json) stdout.write(`${JSON.stringify({ event: kind, ...fields })}\n`);
+    },
+    bar: (title, total, unit) => (json || stderr.isTTY !== true ? SILENT : drawBar(stderr, title, total, unit)),
+  };
+}
+
+const SILENT: ProgressBar = { update: () => undefined, stop: () => undefined };
+
+function drawBar(stream: ConsoleStreams["stderr"], title: string, total: number, unit: string): ProgressBar {
+  const format = ` ${title.padEnd(10)} {bar} {percentage}% | {value}/{total} ${unit} | {rate} ${unit}/s | ETA {eta_formatted} {note}`;
+  const bars = new MultiBar(
+    { format, stream: stream as NodeJS.WritableStream, hideCursor: true, clearOnComplete: true },
+    Presets.shades_grey,
+  );
+  const started = performance.now();
+  const bar: SingleBar = bars.create(total, 0, { rate: "-", note: "" });
+  return {
+    update(done, note = "") {
+      const seconds = (performance.now() - started) / 1000;
+      bar.update(Math.min(done, total), { rate: Math.round(done / Math.max(seconds, 1e-3)).toLocaleString("en"), note });
+    },
+    stop() {
+      bars.stop();
+    },
+  };
+}

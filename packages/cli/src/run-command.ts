@@ -1,0 +1,104 @@
+import { readFile } from "node:fs/promises";
+import { TtError } from "@tt-rec/tensor";
+import { type CAC, type Command, cac } from "cac";
+import { compare } from "./commands/compare.ts";
+import { evaluate } from "./commands/evaluate.ts";
+import { generate } from "./commands/generate.ts";
+import { plan } from "./commands/plan.ts";
+import { prepare } from "./commands/prepare.ts";
+import { train } from "./commands/train.ts";
+import { exitCodeOf } from "./exit-codes.ts";
+import {
+  GENERATE_OPTIONS,
+  type OptionSpecs,
+  PLAN_OPTIONS,
+  PREPARE_OPTIONS,
+  readAll,
+  readGiven,
+} from "./options/command-options.ts";
+import { flagOf, type OptionSpec } from "./options/option-spec.ts";
+import { parseConfig, type RawSettings, resolveSettings } from "./options/resolve-settings.ts";
+import { TRAIN_OPTIONS } from "./options/train-options.ts";
+import type { ConsoleStreams } from "./output/console-streams.ts";
+import { createReporter, type Reporter } from "./output/reporter.ts";
+
+type Action = (reporter: Reporter, flags: RawSettings, args: readonly unknown[]) => Promise<void>;
+
+/** Runs the command `tt-rec` with some arguments, without the program's name, and returns its exit code. */
+export async function runCommand(args: readonly string[], streams: ConsoleStreams): Promise<number> {
+  try {
+    const cli = defineCommands(streams);
+    cli.parse(["node", "tt-rec", ...args], { run: false });
+    if (cli.matchedCommand === undefined && cli.options.help !== true && cli.options.version !== true) {
+      const [name] = cli.args;
+      if (name !== undefined) throw new TtError("E_OPTION", `there is no command "${name}"; tt-rec --help lists them`);
+      cli.outputHelp();
+      return 2;
+    }
+    await cli.runMatchedCommand();
+    return 0;
+  } catch (error) {
+    const place =
+      error instanceof TtError && error.where.file !== undefined
+        ? ` (${[error.where.file, error.where.line].filter(Boolean).join(":")})`
+        : "";
+    const text = exitCodeOf(error) === 1 && error instanceof Error ? error.stack : `${(error as Error).message}${place}`;
+    streams.stderr.write(`tt-rec: ${text}\n`);
+    return exitCodeOf(error);
+  }
+}
+
+function defineCommands(streams: ConsoleStreams): CAC {
+  const cli = cac("tt-rec");
+  const define = <T>(usage: string, description: string, specs: OptionSpecs<T>, action: Action): Command => {
+    const command = cli.command(usage, description).option("--json", "JSON lines instead of text");
+    for (const [name, { placeholder, description, default: fallback }] of Object.entries<OptionSpec<unknown>>(specs)) {
+      const shown = Array.isArray(fallback) ? fallback.join(placeholder.includes(",") ? "," : "-") : fallback;
+      command.option(`${flagOf(name)} <${placeholder}>`, shown === "" ? description : `${description} (default: ${shown})`);
+    }
+    return command.action((...given: unknown[]) => {
+      const flags = given.pop() as RawSettings;
+      return action(createReporter(streams, flags.json === true), flags, given);
+    });
+  };
+
+  define("generate <file>", "Write a Criteo-like raw log with a planted model", GENERATE_OPTIONS, (reporter, flags, [file]) =>
+    generate(String(file), readAll(GENERATE_OPTIONS, flags), reporter),
+  );
+  define("prepare <...logs>", "Turn raw logs (TSV, .gz) into an Arrow data set", PREPARE_OPTIONS, (reporter, flags, [logs]) =>
+    prepare((logs as unknown[]).map(String), required(flags, "out"), readAll(PREPARE_OPTIONS, flags), reporter),
+  ).option("--out <folder>", "Folder for the data set");
+  define("plan [dataset]", "Show sizes and compression ratios before training", PLAN_OPTIONS, (reporter, flags, [dataset]) =>
+    plan(dataset === undefined ? undefined : String(dataset), readGiven(PLAN_OPTIONS, flags), reporter),
+  );
+  define("train <dataset>", "Train a model and save it", TRAIN_OPTIONS, async (reporter, flags, [dataset]) => {
+    const config = flags.config === undefined ? {} : parseConfig(await readText(String(flags.config)));
+    const out = required(flags, "out");
+    const name = flags.name === undefined ? out : String(flags.name);
+    await train({ dataset: String(dataset), out, name, resume: flags.resume === true }, resolveSettings(flags, config), reporter);
+  })
+    .option("--out <folder>", "Folder for the model and the record of the run")
+    .option("--name <name>", "Name of the run in tables and charts (default: the folder)")
+    .option("--config <file>", "JSON file with settings; flags override it")
+    .option("--preset <kaggle|terabyte>", "Start from DLRM's settings for a data set")
+    .option("--resume", "Go on from the checkpoint in the folder");
+  define("evaluate <run> <dataset>", "Measure a trained model on a data set", {}, (reporter, flags, [run, dataset]) =>
+    evaluate(String(run), String(dataset), String(flags.split ?? "test"), reporter),
+  ).option("--split <split>", "train, validation or test (default: test)");
+  define("compare <...runs>", "Show finished runs side by side", {}, (reporter, flags, [runs]) =>
+    compare((runs as unknown[]).map(String), flags.report === undefined ? undefined : String(flags.report), reporter),
+  ).option("--report <file>", "Also write a self-contained HTML page with charts");
+  cli.help();
+  return cli;
+}
+
+function required(flags: RawSettings, name: string): string {
+  if (flags[name] === undefined) throw new TtError("E_OPTION", `${flagOf(name)} is missing`);
+  return String(flags[name]);
+}
+
+async function readText(path: string): Promise<string> {
+  return readFile(path, "utf8").catch((cause: unknown) => {
+    throw new TtError("E_NOT_FOUND", `the config ${path} cannot be read`, { file: path }, { cause });
+  });
+}

@@ -1,0 +1,30 @@
+import type { DlrmConfig, EmbeddingConfig, TableConfig } from "@tt-rec/dlrm";
+import { planCompression } from "@tt-rec/tt-math";
+import type { TrainSettings } from "../options/train-options.ts";
+
+/** What a model needs to know of a data set. */
+export interface DataShape {
+  /** Number of dense features. */
+  readonly denseFeatures: number;
+  /** Name of each table. */
+  readonly tableNames: readonly string[];
+  /** Rows of each table. */
+  readonly cardinalities: readonly number[];
+}
+
+/** The architecture that settings and a data set ask for; the k largest tables become TT tables. */
+export function modelConfig(settings: TrainSettings, { denseFeatures, tableNames, cardinalities }: DataShape): DlrmConfig {
+  const { embeddingDim, bottomMlp, topMlp, ttTables, ttRanks } = settings;
+  const plan = planCompression({ embeddingDim, numEmbeddings: cardinalities, tables: ttTables, ranks: ttRanks });
+  const tables = plan.tables.map(({ kind, numEmbeddings }, t): TableConfig => {
+    const embedding: EmbeddingConfig =
+      kind === "dense" ? { kind } : { kind, ranks: ttRanks, ...cacheOf(settings, numEmbeddings) };
+    return { name: tableNames[t], numEmbeddings, embedding };
+  });
+  return { denseFeatures, embeddingDim, bottomMlp: denseFeatures > 0 ? bottomMlp : [], topMlp, tables };
+}
+
+function cacheOf({ cacheShare, cacheWarmup, cacheRefresh }: TrainSettings, numEmbeddings: number) {
+  const rows = Math.min(numEmbeddings, Math.round(cacheShare * numEmbeddings));
+  return rows === 0 ? {} : { cache: { rows, warmupSteps: cacheWarmup, refreshEvery: cacheRefresh } };
+}
