@@ -1,4 +1,4 @@
-import { createRng, Runtime, type Tensor, type UpdateRule } from "@tt-rec/tensor";
+import { createRng, type HostTensor, Runtime, type Tensor, type UpdateRule } from "@tt-rec/tensor";
 import { allClose, denseFromCores, finiteDifferences, poolRows, randomBags } from "@tt-rec/testing";
 import { createTTShape, parameterCount, type TTShape } from "@tt-rec/tt-math";
 import test from "ava";
@@ -60,6 +60,13 @@ function spread({ parts }: SliceGradients, name: string, size: number): Float32A
 async function coresOf(bag: TTEmbeddingBag): Promise<Float32Array[]> {
   const state = await bag.state();
   return bag.shape.rowShape.map((_, k) => Float32Array.from(state.get(`core.${k}`)?.data ?? []));
+}
+
+/** A copy of a bag's state that later updates leave alone. */
+async function copyState(bag: TTEmbeddingBag): Promise<Map<string, HostTensor>> {
+  return new Map(
+    [...(await bag.state())].map(([name, tensor]) => [name, { ...tensor, data: tensor.data.slice() } as HostTensor]),
+  );
 }
 
 test("the integer example's table, pooled output and gradients are exact", async (t) => {
@@ -235,6 +242,18 @@ test("step equals backward and apply, bit for bit, and a second step sees the co
   t.deepEqual(await fused.state(), await unfused.state());
 });
 
+test("a plan outlives its step: forward in one and backward in a later one give the gradients of a single step", async (t) => {
+  const runtime = await Runtime.create({ poison: true });
+  const bag = new TTEmbeddingBag(runtime, EXAMPLE);
+  const plan = bag.plan(BATCH, TRAINING);
+  await runtime.step(() => bag.forward(plan));
+  await runtime.step(async () => {
+    const gradients = await bag.backward(plan, scratchFrom(runtime, [3, 4], OUTPUT_GRADIENT));
+    t.deepEqual(spread(gradients, "core.1", 36), toRowMajor(EXAMPLE_GRADIENTS[1], EXAMPLE_EXTENTS[1]));
+    t.is(gradients.sumOfSquares, 2579 + 2190 + 2649);
+  });
+});
+
 test("a batch without bags, and bags without ids, are answered and change nothing", async (t) => {
   const runtime = await Runtime.create();
   const bag = new TTEmbeddingBag(runtime, EXAMPLE);
@@ -290,9 +309,7 @@ test("state survives a round trip into a fresh bag, optimizer state included, an
   const update = (bag: TTEmbeddingBag): Promise<void> =>
     runtime.step(() => bag.step(bag.plan(BATCH, TRAINING), scratchFrom(runtime, [3, 4], OUTPUT_GRADIENT), rule));
   await update(trained);
-  const saved = new Map(
-    [...(await trained.state())].map(([name, tensor]) => [name, { ...tensor, data: tensor.data.slice() as Float32Array }]),
-  );
+  const saved = await copyState(trained);
   const fresh = new TTEmbeddingBag(runtime, EXAMPLE);
   await fresh.load(saved);
   t.is(fresh.bytes, trained.bytes);
@@ -316,9 +333,7 @@ test("state survives a round trip into a fresh bag, optimizer state included, an
 test("loading a state without optimizer state drops the old one, and products of older cores are not taken for today's", async (t) => {
   const runtime = await Runtime.create({ poison: true });
   const bag = new TTEmbeddingBag(runtime, EXAMPLE);
-  const start = new Map(
-    [...(await bag.state())].map(([name, tensor]) => [name, { ...tensor, data: tensor.data.slice() as Float32Array }]),
-  );
+  const start = await copyState(bag);
   const plan = bag.plan(BATCH, TRAINING);
   await runtime.step(async () => {
     await bag.step(plan, scratchFrom(runtime, [3, 4], OUTPUT_GRADIENT), { kind: "adagrad", learningRate: 1 });
