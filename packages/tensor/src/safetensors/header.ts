@@ -4,7 +4,7 @@ import { findDuplicateKey } from "./duplicate-keys.ts";
 import { ELEMENT_BYTES, METADATA_KEY } from "./format.ts";
 
 /** What a header says of one tensor. */
-export interface HeaderEntry {
+interface HeaderEntry {
   /** Name of the tensor. */
   readonly name: string;
   /** Element type. */
