@@ -35,8 +35,11 @@ export function groupRows(rows: Uint32Array): RowGroups {
 /** Least-significant-digit radix sort of the positions by their row ids; stable, and only as many passes as the largest id needs. */
 function radixSortPositions(rows: Uint32Array): Uint32Array {
   let largest = 0;
-  for (let p = 0; p < rows.length; p++) if (rows[p] > largest) largest = rows[p];
-  let from = Uint32Array.from(rows.keys());
+  let from = new Uint32Array(rows.length);
+  for (let p = 0; p < rows.length; p++) {
+    if (rows[p] > largest) largest = rows[p];
+    from[p] = p;
+  }
   let to = new Uint32Array(rows.length);
   const heads = new Uint32Array(RADIX);
   for (let shift = 0; shift < 32 && largest >>> shift > 0; shift += RADIX_BITS) {
