@@ -37,4 +37,11 @@ export function validateDlrmConfig({ denseFeatures, embeddingDim, bottomMlp, top
   // A dot would make the names of two tables' tensors ambiguous.
   for (const name of names)
     if (name === "" || name.includes(".")) fail(`"${name}" cannot name a table: it is empty or has a dot`);
+  // Configurations come from JSON, where a kind can be anything.
+  for (const { name, embedding } of tables) {
+    if (embedding.kind !== "dense" && embedding.kind !== "tt") {
+      const { kind } = embedding as { readonly kind: unknown };
+      fail(`the embedding of table ${name} is of kind ${JSON.stringify(kind)}; known are dense and tt`);
+    }
+  }
 }

@@ -48,9 +48,11 @@ export class Dlrm {
     const vectors = tables.length + (denseFeatures > 0 ? 1 : 0);
     this.#interaction = new DotInteraction(runtime, vectors, embeddingDim, denseFeatures > 0);
     this.#top = new Mlp(runtime, "top", this.#interaction.outputWidth, topMlp, false, rng);
-    let stream = rng;
+    let ahead = rng.jump();
     this.tables = tables.map((table) => {
-      stream = stream.jump();
+      const stream = ahead;
+      // Before the table draws from its stream, since a jump starts where the generator stands.
+      ahead = stream.jump();
       return createTable(runtime, table, embeddingDim, stream);
     });
   }
@@ -58,6 +60,11 @@ export class Dlrm {
   /** Resident bytes of all tables, their optimizer state and caches included. */
   get embeddingBytes(): number {
     return this.tables.reduce((sum, { bag }) => sum + bag.bytes, 0);
+  }
+
+  /** Bytes of the tables as a deployed model needs them: parameters, and cached rows with their ids. */
+  get embeddingParameterBytes(): number {
+    return this.tables.reduce((sum, { bag }) => sum + bag.parameterBytes, 0);
   }
 
   /** Bytes of the MLPs and their optimizer state. */
@@ -173,9 +180,10 @@ export class Dlrm {
   }
 
   #checkNames(state: NamedTensors): void {
-    const prefixes = ["bottom.", "top.", "adagrad.bottom.", "adagrad.top.", ...this.tables.map(({ name }) => tablePrefix(name))];
+    const known = new Set(this.#denseParameters.flatMap(({ stateNames }) => stateNames));
+    const prefixes = this.tables.map(({ name }) => tablePrefix(name));
     for (const name of state.keys()) {
-      if (!prefixes.some((prefix) => name.startsWith(prefix))) {
+      if (!known.has(name) && !prefixes.some((prefix) => name.startsWith(prefix))) {
         throw new TtError("E_MISMATCH", `the state has the unknown tensor "${name}"`, { tensor: name });
       }
     }

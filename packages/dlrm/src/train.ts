@@ -1,4 +1,4 @@
-import { TtError } from "@tt-rec/tensor";
+import { isTtError, TtError } from "@tt-rec/tensor";
 import type { CacheMetrics } from "@tt-rec/tt-cache";
 import type { BatchSource, Split } from "./batch.ts";
 import type { Dlrm } from "./dlrm.ts";
@@ -97,7 +97,7 @@ export async function* train(
   evaluation?: EvaluationPlan,
   from: TrainingProgress = START,
 ): AsyncGenerator<TrainEvent> {
-  validateTrainingConfig(config);
+  validateTrainingConfig(config, evaluation);
   const { epochs, batchSize, shuffle, seed } = config;
   let progress = from;
   while (progress.epoch < epochs) {
@@ -121,16 +121,16 @@ export async function* train(
   }
 }
 
-function validateTrainingConfig({ epochs, batchSize }: TrainingConfig): void {
-  for (const [name, value] of Object.entries({ epochs, batchSize })) {
+function validateTrainingConfig({ epochs, batchSize }: TrainingConfig, { everySteps = 1 }: Partial<EvaluationPlan> = {}): void {
+  for (const [name, value] of Object.entries({ epochs, batchSize, everySteps })) {
     if (!(Number.isSafeInteger(value) && value >= 1))
       throw new TtError("E_OPTION", `${name} = ${value} is not a whole number of at least 1`);
   }
 }
 
 function atStep(error: unknown, step: number): unknown {
-  if (!(error instanceof Error && "code" in error && error.code === "E_NONFINITE")) return error;
-  return new TtError("E_NONFINITE", `step ${step}: ${error.message}`, { step }, { cause: error });
+  if (!(isTtError(error) && error.code === "E_NONFINITE")) return error;
+  return new TtError("E_NONFINITE", `step ${step}: ${error.message}`, { ...error.where, step }, { cause: error });
 }
 
 function countRefreshes(model: Dlrm): number[] {

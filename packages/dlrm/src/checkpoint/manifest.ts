@@ -24,7 +24,7 @@ export interface CheckpointManifest {
 
 /** Encodes a manifest with its own checksum. */
 export async function encodeManifest(manifest: CheckpointManifest): Promise<Uint8Array> {
-  const digest = await sha256(new TextEncoder().encode(JSON.stringify(manifest)));
+  const digest = await digestOf(manifest);
   return new TextEncoder().encode(`${JSON.stringify({ format: FORMAT, version: VERSION, sha256: digest, manifest }, null, 2)}\n`);
 }
 
@@ -40,9 +40,17 @@ export async function readManifest(directory: Directory): Promise<CheckpointMani
       `${CHECKPOINT_NAME} has version ${JSON.stringify(version)}; this release reads version ${VERSION}`,
     );
   }
-  const actual = await sha256(new TextEncoder().encode(JSON.stringify(manifest)));
+  const actual = await digestOf(manifest);
   if (actual !== expected) throw corrupt(`its checksum is ${actual}, it says ${JSON.stringify(expected)}`);
+  // The checksum is of the values; some damage leaves them as they are, such as 1e-8 turned into 1E-8.
+  const written = await encodeManifest(manifest as CheckpointManifest);
+  if (written.length !== bytes.length || written.some((byte, i) => byte !== bytes[i]))
+    throw corrupt("it was changed after it was written");
   return manifest as CheckpointManifest;
+}
+
+function digestOf(manifest: unknown): Promise<string> {
+  return sha256(new TextEncoder().encode(JSON.stringify(manifest)));
 }
 
 function parse(bytes: Uint8Array): Record<string, unknown> {

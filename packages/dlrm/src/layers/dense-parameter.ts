@@ -59,9 +59,14 @@ export class DenseParameter {
     return this.#accumulators === undefined ? [weights] : [weights, [ADAGRAD_PREFIX + this.name, view(this.#accumulators)]];
   }
 
+  /** The names of its entries, that of optimizer state included. */
+  get stateNames(): readonly [string, string] {
+    return [this.name, ADAGRAD_PREFIX + this.name];
+  }
+
   /** Throws `E_MISMATCH` unless the state has this parameter in its shape. */
   check(state: NamedTensors): void {
-    for (const name of [this.name, ADAGRAD_PREFIX + this.name]) {
+    for (const name of this.stateNames) {
       const tensor = state.get(name);
       if (tensor === undefined && name === this.name) {
         throw new TtError("E_MISMATCH", `the state has no tensor "${name}"`, { tensor: name });
@@ -70,9 +75,14 @@ export class DenseParameter {
         throw new TtError(
           "E_MISMATCH",
           `tensor "${name}" is ${tensor.dtype} [${tensor.shape}], F32 [${this.weights.shape}] was expected`,
-          {
-            tensor: name,
-          },
+          { tensor: name },
+        );
+      }
+      if (tensor !== undefined && tensor.data.length !== this.weights.size) {
+        throw new TtError(
+          "E_MISMATCH",
+          `tensor "${name}" has ${tensor.data.length} elements, [${this.weights.shape}] needs ${this.weights.size}`,
+          { tensor: name },
         );
       }
     }

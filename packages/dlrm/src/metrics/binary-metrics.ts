@@ -1,3 +1,4 @@
+import { TtError } from "@tt-rec/tensor";
 import { areaUnderCurve } from "./auc.ts";
 
 /** How well logits predict clicks. */
@@ -8,7 +9,7 @@ export interface BinaryMetrics {
   readonly clickRate: number;
   /** Share of samples whose probability, rounded, is the label. */
   readonly accuracy: number;
-  /** Exact area under the ROC curve, ties counting half; NaN if all labels are equal. */
+  /** Exact area under the ROC curve, ties counting half; NaN if all labels are equal or a logit is NaN. */
   readonly auc: number;
   /** Mean binary cross-entropy in nats. */
   readonly logLoss: number;
@@ -20,8 +21,9 @@ export class BinaryMetricsCollector {
   #labels = new Float32Array(1024);
   #size = 0;
 
-  /** Adds a batch. */
+  /** Adds a batch. Throws `E_SHAPE` unless there is one logit a label. */
   add(labels: Float32Array, logits: Float32Array): void {
+    if (logits.length !== labels.length) throw new TtError("E_SHAPE", `${logits.length} logits for ${labels.length} labels`);
     while (this.#size + labels.length > this.#labels.length) this.#grow();
     this.#labels.set(labels, this.#size);
     this.#logits.set(logits, this.#size);

@@ -1,0 +1,410 @@
+import { createRng, type HostTensor, isTtError, type NamedTensors } from "@tt-rec/tensor";
+import { allClose, finiteDifferences } from "@tt-rec/testing";
+import test, { type ExecutionContext } from "ava";
+import { type Batch, Dlrm, type DlrmConfig, type EmbeddingConfig, type TableConfig } from "../src/index.ts";
+import { defineLogits, defineLoss, parametersOf } from "./model-definition.ts";
+import { bitsOf, copyState, EMBEDDINGS, randomBatch, runtime, smallConfig } from "./support.ts";
+import { rejectsCode, throwsCode } from "./throws-code.ts";
+
+// A runtime has one step at a time, so tests that use it are serial.
+const KINDS = ["dense", "tt", "cached"] as const;
+
+/** All ways of storing a table at once; primes wherever the model allows. */
+const MIXED: DlrmConfig = {
+  denseFeatures: 3,
+  embeddingDim: 6,
+  bottomMlp: [7, 6],
+  topMlp: [11, 5, 1],
+  tables: [
+    { name: "a", numEmbeddings: 13, embedding: EMBEDDINGS.dense },
+    { name: "b", numEmbeddings: 29, embedding: EMBEDDINGS.tt },
+    {
+      name: "c",
+      numEmbeddings: 23,
+      embedding: {
+        kind: "tt",
+        ranks: [3, 2],
+        rowShape: [3, 2, 5],
+        columnShape: [3, 1, 2],
+        cache: { rows: 5, warmupSteps: 1, refreshEvery: 100 },
+      },
+    },
+    { name: "d", numEmbeddings: 2, embedding: EMBEDDINGS.dense },
+  ],
+};
+
+/** Exact: the step moves the weights by the rate times the gradient, and so large a rate leaves no rounding to speak of. */
+const PROBE = 2 ** 20;
+
+async function checkGradients(t: ExecutionContext, config: DlrmConfig, seed: number): Promise<void> {
+  const model = new Dlrm(runtime, config, createRng(seed));
+  // Fills the caches without moving a weight.
+  await model.train(randomBatch(config, 11, seed + 1), { kind: "sgd", learningRate: 0 });
+  const batch = randomBatch(config, 17, seed + 2);
+  const before = parametersOf(copyState(await model.state()));
+  allClose(t, await model.score(batch), defineLogits(config, before, batch), 1e-5);
+  const probabilities = defineLogits(config, before, batch).map((z) => 1 / (1 + Math.exp(-z)));
+  allClose(t, await model.predict(batch), probabilities, 1e-5);
+
+  const loss = await model.train(batch, { kind: "sgd", learningRate: PROBE });
+  allClose(t, [loss], [defineLoss(config, before, batch)], 1e-5);
+  const after = parametersOf(await model.state());
+  t.deepEqual([...after.keys()], [...before.keys()]);
+  for (const [name, values] of before) {
+    if (name.endsWith("cache.ids")) continue;
+    const moved = (x: Float64Array): number => defineLoss(config, new Map([...before, [name, x]]), batch);
+    const actual = (after.get(name) ?? []).map((w, i) => (values[i] - w) / PROBE);
+    const expected = finiteDifferences(moved, values, 1e-6);
+    t.true(
+      expected.some((g) => Math.abs(g) > 1e-6),
+      `the gradient of ${name} vanishes, which would prove nothing`,
+    );
+    allClose(t, actual, expected, 1e-4);
+  }
+  model.dispose();
+}
+
+test.serial("logits, loss and the gradients of all parameters agree with the definition and finite differences", (t) =>
+  checkGradients(t, MIXED, 3),
+);
+
+test.serial("the same holds without dense features", (t) => checkGradients(t, { ...MIXED, denseFeatures: 0, bottomMlp: [] }, 5));
+
+test.serial("the same holds for one table beside the dense features, and one linear layer", (t) =>
+  checkGradients(t, { ...MIXED, bottomMlp: [6], topMlp: [1], tables: MIXED.tables.slice(1, 2) }, 9),
+);
+
+test.serial("the same holds with one id a bag and no offsets", async (t) => {
+  const model = new Dlrm(runtime, MIXED, createRng(1));
+  const rng = createRng(2);
+  const bags = MIXED.tables.map(({ numEmbeddings }) => ({
+    indices: Uint32Array.from({ length: 7 }, () => Math.floor(rng.uniform() * numEmbeddings)),
+  }));
+  const batch = { ...randomBatch(MIXED, 7, 3), bags };
+  allClose(t, await model.score(batch), defineLogits(MIXED, parametersOf(await model.state()), batch), 1e-5);
+});
+
+test.serial("TT tables follow ttLearningRate, all else learningRate", async (t) => {
+  const model = new Dlrm(runtime, MIXED, createRng(1));
+  const batch = randomBatch(MIXED, 17, 2);
+  const before = parametersOf(copyState(await model.state()));
+  const movedParts = async (learningRate: number, ttLearningRate: number): Promise<string[]> => {
+    await model.load(new Map([...initial]));
+    await model.train(batch, { kind: "sgd", learningRate, ttLearningRate });
+    const after = parametersOf(await model.state());
+    // The cache of c fills at the end of its first step, whatever the rates.
+    const own = [...before].filter(([name]) => !name.includes("cache."));
+    const moved = own.filter(([name, w]) => w.some((value, i) => value !== after.get(name)?.[i]));
+    return [...new Set(moved.map(([name]) => name.split(".").slice(0, 2).join(".")))].sort();
+  };
+  const initial = copyState(await model.state());
+  t.deepEqual(await movedParts(1, 0), ["bottom.0", "bottom.1", "table.a", "table.d", "top.0", "top.1", "top.2"]);
+  t.deepEqual(await movedParts(0, 1), ["table.b", "table.c"]);
+});
+
+test.serial("the MLPs of the paper's models have 475,985 and 762,177 parameters", (t) => {
+  const tables = Array.from({ length: 26 }, (_, i) => ({
+    name: `C${i + 1}`,
+    numEmbeddings: 3,
+    embedding: EMBEDDINGS.dense,
+  }));
+  const kaggle = { denseFeatures: 13, embeddingDim: 16, bottomMlp: [512, 256, 64, 16], topMlp: [512, 256, 1], tables };
+  const terabyte = { denseFeatures: 13, embeddingDim: 64, bottomMlp: [512, 256, 64], topMlp: [512, 512, 256, 1], tables };
+  for (const [config, parameters] of [
+    [kaggle, 475_985],
+    [terabyte, 762_177],
+  ] as const) {
+    const model = new Dlrm(runtime, config, createRng(1));
+    t.is(model.mlpBytes, 4 * parameters);
+    t.is(model.embeddingBytes, 4 * 26 * 3 * config.embeddingDim);
+    model.dispose();
+  }
+});
+
+test.serial("sizes count optimizer state, and embeddingParameterBytes does not", async (t) => {
+  const config = smallConfig(EMBEDDINGS.tt);
+  const model = new Dlrm(runtime, config, createRng(1));
+  const cores = 2 * 1 * 1 * 2 + 5 * 2 * 3 * 3 + 3 * 3 * 2 * 1;
+  const mlp = 3 * 5 + 5 + 5 * 6 + 6 + (6 + 3) * 11 + 11 + 11 + 1;
+  t.deepEqual([model.mlpBytes, model.embeddingBytes], [4 * mlp, 4 * (7 * 6 + cores)]);
+  await model.train(randomBatch(config, 5, 1), { kind: "adagrad", learningRate: 0.1 });
+  t.deepEqual([model.mlpBytes, model.embeddingBytes], [8 * mlp, 8 * (7 * 6 + cores)]);
+  t.is(model.embeddingParameterBytes, 4 * (7 * 6 + cores));
+});
+
+test.serial("uncompressed tables are drawn from U(−1/√n, 1/√n)", async (t) => {
+  const n = 1009;
+  const config = { ...smallConfig(EMBEDDINGS.dense), tables: [{ name: "x", numEmbeddings: n, embedding: EMBEDDINGS.dense }] };
+  const rows = Float64Array.from((await new Dlrm(runtime, config, createRng(4)).state()).get("table.x.table")?.data ?? []);
+  const bound = 1 / Math.sqrt(n);
+  const [size, sum, squares] = [rows.length, rows.reduce((a, b) => a + b, 0), rows.reduce((a, b) => a + b * b, 0)];
+  t.is(size, n * 6);
+  t.true(rows.every((w) => Math.abs(w) <= bound * (1 + 1e-7)));
+  t.true(Math.max(...rows) > 0.99 * bound && Math.min(...rows) < -0.99 * bound);
+  t.true(Math.abs(sum / size) < 4 * bound * Math.sqrt(1 / 3 / size));
+  // The square of a uniform number has variance 4/45 of its bound's fourth power.
+  t.true(Math.abs(squares / size - bound ** 2 / 3) < 4 * bound ** 2 * Math.sqrt(4 / 45 / size));
+});
+
+test.serial("TT tables are drawn with the standard deviation of uncompressed ones", async (t) => {
+  const n = 1009;
+  const embedding: EmbeddingConfig = { kind: "tt", ranks: 7 };
+  const config = { ...smallConfig(embedding), tables: [{ name: "x", numEmbeddings: n, embedding }] };
+  const model = new Dlrm(runtime, config, createRng(4));
+  const table = (await model.tables[0].bag.toDense()).data;
+  const variance = table.reduce((sum, w) => sum + w * w, 0) / table.length;
+  // Entries share core entries, so the sample variance spreads far more than that of independent ones.
+  t.true(Math.abs(variance * 3 * n - 1) < 0.3, String(variance * 3 * n));
+});
+
+test.serial("the draw of a table and of the MLPs does not depend on how other tables are stored", async (t) => {
+  const choices: EmbeddingConfig[] = [EMBEDDINGS.dense, EMBEDDINGS.tt, EMBEDDINGS.cached];
+  const draws = await Promise.all(
+    choices.map(async (embedding) => copyState(await new Dlrm(runtime, withTable(1, embedding), createRng(8)).state())),
+  );
+  const others = draws.map((state) => bitsOf(new Map([...state].filter(([name]) => !name.startsWith("table.b.")))));
+  t.is(others[0], others[1]);
+  t.is(others[0], others[2]);
+  t.deepEqual(draws[1].get("table.b.core.1"), draws[2].get("table.b.core.1"), "a cache does not change the draw either");
+  const again = new Dlrm(runtime, withTable(1, EMBEDDINGS.dense), createRng(8));
+  t.is(bitsOf(await again.state()), bitsOf(draws[0]));
+  t.not(bitsOf(await new Dlrm(runtime, withTable(1, EMBEDDINGS.dense), createRng(9)).state()), bitsOf(draws[0]));
+});
+
+function withTable(index: number, embedding: EmbeddingConfig): DlrmConfig {
+  return { ...MIXED, tables: MIXED.tables.map((table, i) => (i === index ? { ...table, embedding } : table)) };
+}
+
+test("a configuration whose parts do not fit is E_OPTION", (t) => {
+  const table = (part: Partial<TableConfig>): Partial<DlrmConfig> => ({
+    tables: [MIXED.tables[0], { ...MIXED.tables[1], ...part }],
+  });
+  const bad: [Partial<DlrmConfig>, RegExp][] = [
+    [{ denseFeatures: -1 }, /denseFeatures = -1/],
+    [{ denseFeatures: 1.5 }, /denseFeatures = 1.5/],
+    [{ denseFeatures: Number.NaN }, /denseFeatures = NaN/],
+    [{ embeddingDim: 0 }, /embeddingDim = 0/],
+    [{ denseFeatures: 0 }, /no bottom MLP, but bottomMlp = \[7,6\]/],
+    [{ bottomMlp: [6, 7] }, /\[6,7\] is not the embedding dimension, 6/],
+    [{ bottomMlp: [] }, /embedding dimension/],
+    [{ bottomMlp: [0, 6] }, /width 0 of the bottom MLP is 0/],
+    [{ topMlp: [5, 2] }, /\[5,2\] is not 1/],
+    [{ topMlp: [] }, /is not 1/],
+    [{ topMlp: [2.5, 1] }, /width 0 of the top MLP is 2.5/],
+    [{ tables: [] }, /two vectors; there are 0 tables/],
+    [{ denseFeatures: 0, bottomMlp: [], tables: MIXED.tables.slice(0, 1) }, /two vectors; there are 1 tables/],
+    [{ tables: [MIXED.tables[0], MIXED.tables[0]] }, /same name/],
+    [table({ name: "" }), /"" cannot name/],
+    [table({ name: "x.y" }), /"x.y" cannot name/],
+    [table({ embedding: { kind: "hash" } as unknown as EmbeddingConfig }), /table b is of kind "hash"/],
+    [table({ embedding: {} as unknown as EmbeddingConfig }), /table b is of kind undefined/],
+    [table({ embedding: { kind: "tt", ranks: 0 } }), /ranks = 0/],
+    [table({ embedding: { kind: "tt", ranks: 2, cache: { rows: 30, warmupSteps: 1, refreshEvery: 1 } } }), /cacheRows = 30/],
+    [table({ embedding: { kind: "tt", ranks: 2, cache: { rows: 3, warmupSteps: 0, refreshEvery: 1 } } }), /warmupSteps = 0/],
+  ];
+  for (const [part, message] of bad)
+    throwsCode(t, "E_OPTION", () => new Dlrm(runtime, { ...MIXED, ...part }, createRng(1)), message);
+  throwsCode(t, "E_SHAPE", () => new Dlrm(runtime, { ...MIXED, ...table({ numEmbeddings: 31 }) }, createRng(1)), /31/);
+});
+
+test.serial("a malformed batch is refused, and no parameter moves", async (t) => {
+  const model = new Dlrm(runtime, MIXED, createRng(1));
+  const good = randomBatch(MIXED, 5, 1);
+  const before = bitsOf(parametersOnly(await model.state()));
+  const withBags = (bags: Batch["bags"][number]): Batch => ({ ...good, bags: [good.bags[0], bags, ...good.bags.slice(2)] });
+  const one = Uint32Array.of(0, 1, 2, 3, 4);
+  const bad: [Batch, Parameters<typeof rejectsCode>[1], RegExp][] = [
+    [{ ...good, labels: new Float32Array(4) }, "E_SHAPE", /4 labels for 5 samples/],
+    [{ ...good, dense: new Float32Array(14) }, "E_SHAPE", /14 dense values for 5 samples of 3/],
+    [{ ...good, bags: good.bags.slice(1) }, "E_SHAPE", /ids for 3 tables, the model 4/],
+    [withBags({ indices: Uint32Array.of(1, 2) }), "E_SHAPE", /table b has 2 bags for 5/],
+    [withBags({ indices: one, offsets: Uint32Array.of(0, 5) }), "E_SHAPE", /table b has 1 bags for 5/],
+    [withBags({ indices: one, offsets: new Uint32Array(0) }), "E_SHAPE", /table b has -?\d bags for 5/],
+    [withBags({ indices: Uint32Array.of(0, 1, 29, 3, 4) }), "E_INDEX", /indices\[2\] = 29/],
+    [withBags({ indices: one, offsets: Uint32Array.of(1, 2, 3, 4, 5, 5) }), "E_OFFSETS", /offsets\[0\]/],
+    [withBags({ indices: one, offsets: Uint32Array.of(0, 2, 1, 4, 5, 5) }), "E_OFFSETS", /offsets\[2\]/],
+    [withBags({ indices: one, weights: Float32Array.of(1, Number.NaN, 1, 1, 1) }), "E_WEIGHTS", /weights\[1\]/],
+  ];
+  for (const [batch, code, message] of bad) {
+    await rejectsCode(t, code, model.train(batch, { kind: "sgd", learningRate: 1 }), message);
+    await rejectsCode(t, code, model.score(batch), message);
+    await rejectsCode(t, code, model.predict(batch), message);
+  }
+  t.is(bitsOf(parametersOnly(await model.state())), before);
+  await t.notThrowsAsync(model.train(good, { kind: "sgd", learningRate: 1 }));
+});
+
+test.serial("a batch without samples scores to nothing and trains to nothing", async (t) => {
+  const model = new Dlrm(runtime, MIXED, createRng(1));
+  const empty = randomBatch(MIXED, 0, 1);
+  const before = bitsOf(parametersOnly(await model.state()));
+  t.is((await model.score(empty)).length, 0);
+  t.is(await model.train(empty, { kind: "sgd", learningRate: 1 }), 0);
+  t.is(bitsOf(parametersOnly(await model.state())), before);
+});
+
+test.serial("a bad optimizer is E_OPTION, and nothing moves", async (t) => {
+  const model = new Dlrm(runtime, MIXED, createRng(1));
+  const before = bitsOf(await model.state());
+  const batch = randomBatch(MIXED, 5, 1);
+  await rejectsCode(t, "E_OPTION", model.train(batch, { kind: "sgd", learningRate: -1 }));
+  await rejectsCode(t, "E_OPTION", model.train(batch, { kind: "sgd", learningRate: 1, ttLearningRate: Number.NaN }));
+  await rejectsCode(t, "E_OPTION", model.train(batch, { kind: "adagrad", learningRate: 1, eps: Number.POSITIVE_INFINITY }));
+  await rejectsCode(t, "E_OPTION", model.train(batch, { kind: "adam" as "sgd", learningRate: 1 }), /adam/);
+  t.is(bitsOf(await model.state()), before);
+});
+
+/** Parameters and optimizer state, without what a cache knows of accesses. */
+function parametersOnly(state: NamedTensors): NamedTensors {
+  return new Map([...state].filter(([name]) => !/\.counter\.|cache\.(step|ids|rows)/.test(name)));
+}
+
+/** Overwrites elements of a state. */
+function poisoned(state: NamedTensors, values: Record<string, number | Record<number, number>>): NamedTensors {
+  const copy = copyState(state);
+  for (const [name, value] of Object.entries(values)) {
+    const { data } = copy.get(name) as HostTensor;
+    if (typeof value === "number") data.fill(value);
+    else for (const [i, v] of Object.entries(value)) data[Number(i)] = v;
+  }
+  return copy;
+}
+
+async function refuses(
+  t: ExecutionContext,
+  model: Dlrm,
+  batch: Batch,
+  message: RegExp,
+  tensor: string | undefined,
+): Promise<void> {
+  for (const kind of ["sgd", "adagrad"] as const) {
+    const before = bitsOf(parametersOnly(await model.state()));
+    const error = await t.throwsAsync(model.train(batch, { kind, learningRate: 0.1 }), { message });
+    t.true(isTtError(error) && error.code === "E_NONFINITE" && error.where.tensor === tensor, `${error}`);
+    t.is(bitsOf(parametersOnly(await model.state())), before, "something was written");
+  }
+}
+
+for (const kind of KINDS) {
+  test.serial(`${kind}: a NaN or an infinity in the model or the batch is E_NONFINITE, and no parameter moves`, async (t) => {
+    const config = smallConfig(EMBEDDINGS[kind]);
+    const model = new Dlrm(runtime, config, createRng(1));
+    const healthy = copyState(await model.state());
+    const part = kind === "dense" ? "table.large.table" : "table.large.core.1";
+    const ids = Uint32Array.of(0, 7, 14, 21, 28);
+    const batch = { ...randomBatch(config, 5, 3), bags: [{ indices: Uint32Array.of(0, 1, 2, 3, 4) }, { indices: ids }] };
+    for (const value of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
+      await model.load(poisoned(healthy, { [part]: value }));
+      await refuses(t, model, batch, /the loss is|not finite/, undefined);
+    }
+    await model.load(healthy);
+    for (const value of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
+      const error = await t.throwsAsync(
+        model.train({ ...batch, dense: batch.dense.map(() => value) }, { kind: "sgd", learningRate: 1 }),
+      );
+      t.true(isTtError(error) && error.code === "E_NONFINITE", `${value}: ${error}`);
+      t.is(bitsOf(parametersOnly(await model.state())), bitsOf(parametersOnly(healthy)));
+    }
+    const labels = batch.labels.map(() => Number.NaN);
+    await refuses(t, model, { ...batch, labels }, /the loss is NaN/, undefined);
+    t.true(Number.isFinite(await model.train(batch, { kind: "sgd", learningRate: 0.1 })), "the model still learns");
+  });
+
+  test.serial(`${kind}: a table gradient that overflows under a finite loss is E_NONFINITE with the table`, async (t) => {
+    // The product of the tables is 0, but its gradient in the zero table is the other table's 3e38 times the top weights.
+    const config = { ...smallConfig(EMBEDDINGS[kind]), denseFeatures: 0, bottomMlp: [], topMlp: [1] };
+    const model = new Dlrm(runtime, config, createRng(1));
+    const healthy = copyState(await model.state());
+    const zero =
+      kind === "dense"
+        ? { "table.large.table": 0 }
+        : { "table.large.core.0": 1, "table.large.core.1": 1, "table.large.core.2": 0 };
+    await model.load(poisoned(healthy, { "table.small.table": 3e38, "top.0.weight": 100, ...zero }));
+    const batch = {
+      ...randomBatch(config, 3, 3),
+      bags: [{ indices: Uint32Array.of(0, 1, 2) }, { indices: Uint32Array.of(3, 4, 5) }],
+    };
+    await refuses(t, model, batch, /gradient of table large is not finite/, "large");
+  });
+}
+
+test.serial("an MLP gradient that overflows under a finite loss is E_NONFINITE with the parameter", async (t) => {
+  const config = { ...smallConfig(EMBEDDINGS.dense), bottomMlp: [6], topMlp: [1] };
+  const model = new Dlrm(runtime, config, createRng(1));
+  const healthy = await model.state();
+  await model.load(poisoned(healthy, { "bottom.0.weight": 0, "bottom.0.bias": 1, "top.0.weight": 100, "table.small.table": 1 }));
+  const batch = { ...randomBatch(config, 1, 3), bags: [{ indices: Uint32Array.of(0) }, { indices: Uint32Array.of(1) }] };
+  // A zero weight hides the feature from the loss; the gradient of that weight is the feature times a large number.
+  const hidden = { ...batch, labels: Float32Array.of(0), dense: Float32Array.of(3e38, 1, 1) };
+  await refuses(t, model, hidden, /gradient of bottom\.0\.weight is not finite/, "bottom.0.weight");
+});
+
+test.serial("scoring and evaluation modes leave the state alone, the caches' counters included", async (t) => {
+  const model = new Dlrm(runtime, MIXED, createRng(1));
+  await model.train(randomBatch(MIXED, 11, 1), { kind: "adagrad", learningRate: 0.1 });
+  const before = bitsOf(await model.state());
+  await model.score(randomBatch(MIXED, 13, 2));
+  await model.predict(randomBatch(MIXED, 13, 3));
+  t.is(bitsOf(await model.state()), before);
+});
+
+for (const kind of KINDS) {
+  test.serial(`${kind}: a state round trip keeps every bit, and the loaded model goes on alike`, async (t) => {
+    const config = smallConfig(EMBEDDINGS[kind]);
+    const model = new Dlrm(runtime, config, createRng(1));
+    const adagrad = { kind: "adagrad", learningRate: 0.1 } as const;
+    for (let i = 0; i < 4; i++) await model.train(randomBatch(config, 11, i), adagrad);
+    const other = new Dlrm(runtime, config, createRng(2));
+    // Leftover accumulators must not survive a load.
+    await other.train(randomBatch(config, 7, 9), adagrad);
+    await other.load(await model.state());
+    t.is(bitsOf(await other.state()), bitsOf(await model.state()));
+    for (const each of [model, other]) await each.train(randomBatch(config, 11, 5), adagrad);
+    t.is(bitsOf(await other.state()), bitsOf(await model.state()));
+    const fresh = new Dlrm(runtime, config, createRng(3));
+    await other.load(await fresh.state());
+    t.is(bitsOf(await other.state()), bitsOf(await fresh.state()), "a state without accumulators removes them");
+  });
+}
+
+test.serial("another model's state is E_MISMATCH", async (t) => {
+  const config = smallConfig(EMBEDDINGS.tt);
+  const model = new Dlrm(runtime, config, createRng(1));
+  const state = copyState(await model.state());
+  const f32 = (shape: number[], length = shape.reduce((a, b) => a * b)): HostTensor => ({
+    dtype: "F32",
+    shape,
+    data: new Float32Array(length),
+  });
+  const without = (name: string): NamedTensors => new Map([...state].filter(([key]) => key !== name));
+  const plus = (name: string, tensor: HostTensor): NamedTensors => new Map([...state, [name, tensor]]);
+  const bad: [NamedTensors, RegExp][] = [
+    [new Map(), /no tensor "bottom\.0\.weight"/],
+    [without("top.1.bias"), /no tensor "top\.1\.bias"/],
+    [without("table.large.core.2"), /core\.2/],
+    [plus("top.1.bias", f32([2])), /"top\.1\.bias" is F32 \[2\], F32 \[1\]/],
+    [plus("top.1.bias", f32([1], 2)), /"top\.1\.bias" has 2 elements, \[1\] needs 1/],
+    [plus("top.1.bias", { dtype: "F64", shape: [1], data: new Float64Array(1) }), /is F64/],
+    [plus("adagrad.top.1.bias", f32([3])), /"adagrad\.top\.1\.bias" is F32 \[3\]/],
+    [plus("top.2.bias", f32([1])), /unknown tensor "top\.2\.bias"/],
+    [plus("adagrad.bottom.7.weight", f32([1])), /unknown tensor "adagrad\.bottom\.7\.weight"/],
+    [plus("table.other.table", f32([1])), /unknown tensor "table\.other\.table"/],
+    [plus("table.large.core.3", f32([1])), /core\.3/],
+    [plus("x", f32([1])), /unknown tensor "x"/],
+    [plus("__proto__", f32([1])), /unknown tensor "__proto__"/],
+  ];
+  for (const [other, message] of bad) await rejectsCode(t, "E_MISMATCH", model.load(other), message);
+  for (const embedding of [EMBEDDINGS.dense, EMBEDDINGS.cached]) {
+    const another = new Dlrm(runtime, smallConfig(embedding), createRng(1));
+    await rejectsCode(t, "E_MISMATCH", model.load(await another.state()));
+    await rejectsCode(t, "E_MISMATCH", another.load(state));
+  }
+  const deeper = new Dlrm(runtime, { ...config, bottomMlp: [5, 6, 6] }, createRng(1));
+  await rejectsCode(t, "E_MISMATCH", model.load(await deeper.state()), /unknown tensor "bottom\.2\.weight"/);
+});
+
+test.serial("a disposed model is refused with E_DISPOSED", async (t) => {
+  const model = new Dlrm(runtime, MIXED, createRng(1));
+  model.dispose();
+  await rejectsCode(t, "E_DISPOSED", model.score(randomBatch(MIXED, 3, 1)));
+});

@@ -1,0 +1,168 @@
+import { createRng, type Tensor } from "@tt-rec/tensor";
+import { allClose, finiteDifferences } from "@tt-rec/testing";
+import test from "ava";
+import fc from "fast-check";
+import { DotInteraction } from "../src/layers/dot-interaction.ts";
+import { Mlp } from "../src/layers/mlp.ts";
+import { defineInteraction, defineMlp } from "./model-definition.ts";
+import { runtime } from "./support.ts";
+import { throwsCode } from "./throws-code.ts";
+
+const RUNS = process.env.TT_REC_LONG ? 500 : 20;
+/** Fixed, since a gradient that happens to lie at a kink or to cancel would fail for no fault of the code. */
+const SEED = 2021;
+const small = fc.integer({ min: 1, max: 7 });
+
+const stackCase = fc.record({
+  rows: small,
+  vectors: fc.integer({ min: 2, max: 7 }),
+  dim: small,
+  passThrough: fc.boolean(),
+  seed: fc.nat(),
+});
+
+function drawn(shape: readonly number[], seed: number): Tensor {
+  const rng = createRng(seed);
+  const tensor = runtime.scratch(shape);
+  tensor.data.set(Float32Array.from({ length: tensor.size }, () => rng.normal()));
+  return tensor;
+}
+
+/** A runtime has one step at a time, and the tests of a file run side by side. */
+let last: Promise<unknown> = Promise.resolve();
+function inStep(body: () => void): Promise<void> {
+  const next = last.then(() => runtime.step(async () => body()));
+  last = next.catch(() => undefined);
+  return next;
+}
+
+test("the interaction is the strictly lower triangle, row by row, behind the bottom output", async (t) => {
+  await inStep(() => {
+    const stack = runtime.scratch([1, 3, 2]);
+    stack.data.set([1, 2, 3, 5, 7, 11]);
+    // ⟨v1,v0⟩ = 13, ⟨v2,v0⟩ = 29, ⟨v2,v1⟩ = 76.
+    t.deepEqual([...new DotInteraction(runtime, 3, 2, true).forward(stack).data], [1, 2, 13, 29, 76]);
+    t.deepEqual([...new DotInteraction(runtime, 3, 2, false).forward(stack).data], [13, 29, 76]);
+  });
+});
+
+test("the interaction of DLRM's Kaggle model is 367 wide, of its Terabyte model 415", (t) => {
+  t.is(new DotInteraction(runtime, 27, 16, true).outputWidth, 367);
+  t.is(new DotInteraction(runtime, 27, 64, true).outputWidth, 415);
+  t.is(new DotInteraction(runtime, 26, 16, false).outputWidth, 325);
+});
+
+test("interaction and its gradient agree with the definition and finite differences", async (t) => {
+  await fc.assert(
+    fc.asyncProperty(stackCase, ({ rows, vectors, dim, passThrough, seed }) =>
+      inStep(() => {
+        const layer = new DotInteraction(runtime, vectors, dim, passThrough);
+        const stack = drawn([rows, vectors, dim], seed);
+        const upstream = drawn([rows, layer.outputWidth], seed + 1);
+        const define = (x: Float64Array): number[] =>
+          Array.from({ length: rows }, (_, b) => {
+            const own = Array.from({ length: vectors }, (_, v) => [
+              ...x.subarray((b * vectors + v) * dim, (b * vectors + v + 1) * dim),
+            ]);
+            return [...(passThrough ? own[0] : []), ...defineInteraction(own)];
+          }).flat();
+        const x = Float64Array.from(stack.data);
+        allClose(t, layer.forward(stack).data, define(x), 1e-5);
+        const scalar = (y: Float64Array): number => define(y).reduce((sum, z, i) => sum + z * upstream.data[i], 0);
+        allClose(t, layer.backward(stack, upstream).data, finiteDifferences(scalar, x), 1e-4);
+      }),
+    ),
+    { numRuns: RUNS, seed: SEED },
+  );
+});
+
+test("stack and unstack undo each other, and a part of another shape is E_SHAPE", async (t) => {
+  await inStep(() => {
+    const layer = new DotInteraction(runtime, 3, 5, true);
+    const parts = [1, 2, 3].map((seed) => drawn([7, 5], seed));
+    const stack = layer.stack(parts);
+    t.deepEqual(stack.shape, [7, 3, 5]);
+    for (const [v, part] of parts.entries()) t.deepEqual(layer.unstack(stack, v).data, part.data);
+    throwsCode(t, "E_SHAPE", () => layer.stack([parts[0], drawn([7, 3], 4), parts[2]]), /vector 1 .*\[7,3\].*\[7,5\]/);
+  });
+});
+
+const mlpCase = fc.record({
+  rows: small,
+  inputs: small,
+  widths: fc.array(small, { minLength: 1, maxLength: 3 }),
+  lastRelu: fc.boolean(),
+  seed: fc.nat(),
+});
+
+test("an MLP and its gradients agree with the definition and finite differences", async (t) => {
+  await fc.assert(
+    fc.asyncProperty(mlpCase, ({ rows, inputs, widths, lastRelu, seed }) =>
+      inStep(() => {
+        const mlp = new Mlp(runtime, "m", inputs, widths, lastRelu, createRng(seed));
+        const parameters = new Map(mlp.parameters.map(({ name, weights }) => [name, Float64Array.from(weights.data)]));
+        const input = drawn([rows, inputs], seed + 1);
+        const define = (values: ReadonlyMap<string, Float64Array>, x: Float64Array): number[] =>
+          Array.from({ length: rows }, (_, b) =>
+            defineMlp("m", widths.length, lastRelu, values, [...x.subarray(b * inputs, (b + 1) * inputs)]),
+          ).flat();
+        const x = Float64Array.from(input.data);
+        const trace = mlp.forward(input);
+        const output = trace[trace.length - 1];
+        allClose(t, output.data, define(parameters, x), 1e-5);
+
+        const upstream = drawn(output.shape, seed + 2);
+        const weigh = Float64Array.from(upstream.data);
+        const scalar = (y: number[]): number => y.reduce((sum, value, i) => sum + value * weigh[i], 0);
+        // A step this small crosses no kink of a ReLU, unless one lies within 1e-7 of an input.
+        const dx = mlp.backward(trace, upstream, true);
+        allClose(
+          t,
+          dx?.data ?? [],
+          finiteDifferences((y) => scalar(define(parameters, y)), x, 1e-7),
+          1e-4,
+        );
+        for (const parameter of mlp.parameters) {
+          const moved = (w: Float64Array): number => scalar(define(new Map([...parameters, [parameter.name, w]]), x));
+          const expected = finiteDifferences(moved, parameters.get(parameter.name) as Float64Array, 1e-7);
+          // Read as an SGD step with rate 1 would apply it, on weights of zero.
+          const before = parameter.weights.data.slice();
+          parameter.weights.data.fill(0);
+          parameter.apply({ kind: "sgd", learningRate: 1 });
+          allClose(
+            t,
+            parameter.weights.data.map((w) => 0 - w),
+            expected,
+            1e-4,
+          );
+          const squares = expected.reduce((sum, g) => sum + g * g, 0);
+          allClose(t, [parameter.gradientSumOfSquares()], [squares], 1e-3);
+          parameter.weights.data.set(before);
+        }
+      }),
+    ),
+    { numRuns: RUNS, seed: SEED },
+  );
+});
+
+test("MLP weights are drawn from N(0, 2/(in + out)), biases from N(0, 1/out)", (t) => {
+  const [mean, variance] = [
+    (x: Float32Array) => x.reduce((a, b) => a + b, 0) / x.length,
+    (x: Float32Array) => mean(x.map((v) => v * v)),
+  ];
+  const { parameters } = new Mlp(runtime, "m", 367, [512, 257, 61], false, createRng(3));
+  const variances = [2 / (367 + 512), 1 / 512, 2 / (512 + 257), 1 / 257, 2 / (257 + 61), 1 / 61];
+  for (const [i, { weights }] of parameters.entries()) {
+    const { data, size } = weights;
+    t.true(Math.abs(mean(data)) < 4 * Math.sqrt(variances[i] / size), `mean of ${i}`);
+    t.true(Math.abs(variance(data) / variances[i] - 1) < 4 * Math.sqrt(2 / size), `variance of ${i}`);
+    const kurtosis = mean(data.map((v) => v ** 4)) / variances[i] ** 2;
+    t.true(Math.abs(kurtosis - 3) < 6 * Math.sqrt(24 / size), `kurtosis of ${i}`);
+  }
+});
+
+test("a width that is not a positive whole number is E_OPTION", (t) => {
+  for (const width of [0, -1, 1.5, Number.NaN]) {
+    throwsCode(t, "E_OPTION", () => new Mlp(runtime, "top", 3, [5, width, 1], false, createRng(1)), /width 1 of the top MLP/);
+  }
+});

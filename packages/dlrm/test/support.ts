@@ -1,0 +1,118 @@
+import { createHash } from "node:crypto";
+import { createRng, type NamedTensors, Runtime } from "@tt-rec/tensor";
+import { randomBags } from "@tt-rec/testing";
+import type { Batch, BatchSource, DlrmConfig, EmbeddingConfig, OptimizerConfig } from "../src/index.ts";
+
+/** A runtime whose scratch memory turns to NaN at the end of each step. */
+export const runtime: Runtime = await Runtime.create({ poison: true });
+
+const TT = { kind: "tt", ranks: [2, 3], rowShape: [2, 5, 3], columnShape: [1, 3, 2] } as const;
+
+/** One of each way of storing a table of 29 rows, D = 6. */
+export const EMBEDDINGS: Readonly<Record<"dense" | "tt" | "cached", EmbeddingConfig>> = {
+  dense: { kind: "dense" },
+  tt: TT,
+  cached: { ...TT, cache: { rows: 7, warmupSteps: 2, refreshEvery: 3 } },
+};
+
+/** The rules with rates at which the small models below learn. */
+export const OPTIMIZERS: Readonly<Record<"sgd" | "adagrad", OptimizerConfig>> = {
+  sgd: { kind: "sgd", learningRate: 0.2 },
+  adagrad: { kind: "adagrad", learningRate: 0.05, eps: 1e-8 },
+};
+
+/** A small model: 3 dense features, D = 6, a dense table of 7 rows and one of 29 rows stored as asked. */
+export function smallConfig(embedding: EmbeddingConfig): DlrmConfig {
+  return {
+    denseFeatures: 3,
+    embeddingDim: 6,
+    bottomMlp: [5, 6],
+    topMlp: [11, 1],
+    tables: [
+      { name: "small", numEmbeddings: 7, embedding: { kind: "dense" } },
+      { name: "large", numEmbeddings: 29, embedding },
+    ],
+  };
+}
+
+/** A batch with empty bags, duplicates and, in every other table, weights. */
+export function randomBatch({ denseFeatures, tables }: DlrmConfig, size: number, seed: number): Batch {
+  const rng = createRng(seed);
+  return {
+    size,
+    labels: Float32Array.from({ length: size }, () => (rng.uniform() < 0.5 ? 1 : 0)),
+    dense: Float32Array.from({ length: size * denseFeatures }, () => rng.normal()),
+    bags: tables.map(({ numEmbeddings }, t) => {
+      const { indices, offsets, weights } = randomBags(rng.uniform, { numEmbeddings, batchSize: size, maxPooling: 3 });
+      return t % 2 === 0 ? { indices, offsets, weights } : { indices, offsets };
+    }),
+  };
+}
+
+interface Sample {
+  readonly label: number;
+  readonly dense: readonly number[];
+  readonly ids: readonly number[];
+}
+
+/** A learnable data set: each id and each dense feature pushes the log-odds of a click. Every request is a pure function. */
+export function syntheticSource(config: DlrmConfig, rows: number): BatchSource & { readonly closed: () => number } {
+  const truth = createRng(77);
+  const pushes = config.tables.map(({ numEmbeddings }) => Array.from({ length: numEmbeddings }, () => 2 * truth.normal()));
+  const splits = { train: samples(1), validation: samples(2), test: samples(3) };
+  let closed = 0;
+
+  function samples(seed: number): Sample[] {
+    const rng = createRng(seed);
+    return Array.from({ length: rows }, () => {
+      const dense = Array.from({ length: config.denseFeatures }, () => rng.normal());
+      const ids = config.tables.map(({ numEmbeddings }) => Math.floor(rng.uniform() ** 2 * numEmbeddings));
+      const logit = ids.reduce((sum, id, t) => sum + pushes[t][id], dense[0] ?? 0);
+      return { label: rng.uniform() < 1 / (1 + Math.exp(-logit)) ? 1 : 0, dense, ids };
+    });
+  }
+
+  return {
+    closed: () => closed,
+    rows: () => rows,
+    async *batches({ split, batchSize, shuffle = false, seed = 0, epoch = 0, start = 0 }) {
+      const all = splits[split];
+      const order = Array.from(all.keys());
+      const rng = createRng(seed, epoch);
+      for (let i = order.length - 1; shuffle && i > 0; i--) {
+        const j = Math.floor(rng.uniform() * (i + 1));
+        [order[i], order[j]] = [order[j], order[i]];
+      }
+      try {
+        for (let first = start * batchSize; first < all.length; first += batchSize) {
+          yield batchOf(order.slice(first, first + batchSize).map((row) => all[row]));
+        }
+      } finally {
+        closed++;
+      }
+    },
+  };
+
+  function batchOf(part: readonly Sample[]): Batch {
+    return {
+      size: part.length,
+      labels: Float32Array.from(part, ({ label }) => label),
+      dense: Float32Array.from(part.flatMap(({ dense }) => dense)),
+      bags: config.tables.map((_, t) => ({ indices: Uint32Array.from(part, ({ ids }) => ids[t]) })),
+    };
+  }
+}
+
+/** A copy of a state. */
+export function copyState(state: NamedTensors): NamedTensors {
+  return new Map([...state].map(([name, tensor]) => [name, { ...tensor, data: tensor.data.slice() } as typeof tensor]));
+}
+
+/** A digest of all names, shapes and bits of a state: a single bit tells two states apart. */
+export function bitsOf(state: NamedTensors): string {
+  const hash = createHash("sha256");
+  for (const [name, { dtype, shape, data }] of [...state].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    hash.update(`${name} ${dtype} [${shape}] `).update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  }
+  return hash.digest("hex");
+}

@@ -1,0 +1,251 @@
+import { createRng, isTtError } from "@tt-rec/tensor";
+import test from "ava";
+import {
+  type Batch,
+  type BatchRequest,
+  type BatchSource,
+  Dlrm,
+  type DlrmConfig,
+  evaluate,
+  type TrainEvent,
+  type TrainingConfig,
+  type TrainingProgress,
+  train,
+} from "../src/index.ts";
+import { BinaryMetricsCollector } from "../src/metrics/binary-metrics.ts";
+import { bitsOf, copyState, EMBEDDINGS, OPTIMIZERS, runtime, smallConfig, syntheticSource } from "./support.ts";
+import { rejectsCode } from "./throws-code.ts";
+
+const KINDS = ["dense", "tt", "cached"] as const;
+const RULES = ["sgd", "adagrad"] as const;
+
+const CONFIG: DlrmConfig = smallConfig(EMBEDDINGS.cached);
+/** 37 rows in batches of 8: five steps an epoch, the last of 5 samples. */
+const SOURCE = syntheticSource(CONFIG, 37);
+const RUN: TrainingConfig = { epochs: 2, batchSize: 8, optimizer: OPTIMIZERS.adagrad, shuffle: true, seed: 3 };
+
+async function eventsOf(events: AsyncIterable<TrainEvent>): Promise<TrainEvent[]> {
+  const all: TrainEvent[] = [];
+  for await (const event of events) all.push(event);
+  return all;
+}
+
+const newModel = (seed = 1): Dlrm => new Dlrm(runtime, CONFIG, createRng(seed));
+
+async function firstBatch(request: BatchRequest): Promise<Batch> {
+  for await (const batch of SOURCE.batches(request)) return batch;
+  throw new Error("the source is empty");
+}
+
+/** One word an event: what happened, after which step, epoch and batch. */
+const words = (events: readonly TrainEvent[]): string[] =>
+  events.map(({ kind, progress: { step, epoch, batch } }) => `${kind} ${step}/${epoch}/${batch}`);
+
+test.serial("events come in order: step, refresh, evaluation; and an evaluation after each epoch", async (t) => {
+  const events = await eventsOf(train(newModel(), SOURCE, RUN, { split: "validation", everySteps: 4 }));
+  t.deepEqual(words(events), [
+    "step 1/0/1",
+    "step 2/0/2",
+    "refresh 2/0/2",
+    "step 3/0/3",
+    "refresh 3/0/3",
+    "step 4/0/4",
+    "evaluation 4/0/4",
+    "step 5/0/5",
+    "evaluation 5/1/0",
+    "step 6/1/1",
+    "refresh 6/1/1",
+    "step 7/1/2",
+    "step 8/1/3",
+    "evaluation 8/1/3",
+    "step 9/1/4",
+    "refresh 9/1/4",
+    "step 10/1/5",
+    "evaluation 10/2/0",
+  ]);
+  const steps = events.filter((event) => event.kind === "step");
+  t.deepEqual(
+    steps.map(({ samples }) => samples),
+    [8, 8, 8, 8, 5, 8, 8, 8, 8, 5],
+  );
+  t.true(steps.every(({ loss, milliseconds }) => loss > 0 && milliseconds >= 0));
+  for (const event of events) {
+    if (event.kind === "evaluation") t.deepEqual([event.split, event.metrics.rows], ["validation", 37]);
+    if (event.kind === "refresh") t.deepEqual([event.table, event.metrics.cachedRows], ["large", 7]);
+  }
+});
+
+test.serial("evaluations follow their plan: none, each epoch, or more often", async (t) => {
+  const evaluations = async (plan: Parameters<typeof train>[3]): Promise<string[]> =>
+    words((await eventsOf(train(newModel(), SOURCE, RUN, plan))).filter(({ kind }) => kind === "evaluation"));
+  t.deepEqual(await evaluations(undefined), []);
+  t.deepEqual(await evaluations({ split: "test" }), ["evaluation 5/1/0", "evaluation 10/2/0"]);
+  t.deepEqual(await evaluations({ split: "test", everySteps: 5 }), [
+    "evaluation 5/0/5",
+    "evaluation 5/1/0",
+    "evaluation 10/1/5",
+    "evaluation 10/2/0",
+  ]);
+});
+
+test.serial("a step's loss is that of the batch before the update", async (t) => {
+  const model = newModel();
+  const collector = new BinaryMetricsCollector();
+  const first = await firstBatch({ split: "train", batchSize: 8, shuffle: true, seed: 3 });
+  collector.add(first.labels, await model.score(first));
+  const { value } = await train(model, SOURCE, RUN).next();
+  t.true(value?.kind === "step" && Math.abs(value.loss - collector.result().logLoss) < 1e-6);
+});
+
+test.serial("evaluate scores a split in its own order, whatever the batch size, and changes nothing", async (t) => {
+  const model = newModel();
+  await eventsOf(train(model, SOURCE, RUN));
+  const before = bitsOf(await model.state());
+  const whole = await evaluate(model, SOURCE, "test");
+  t.deepEqual(await evaluate(model, SOURCE, "test", 5), whole);
+  const all = await firstBatch({ split: "test", batchSize: 100 });
+  const collector = new BinaryMetricsCollector();
+  collector.add(all.labels, await model.score(all));
+  t.deepEqual(whole, collector.result());
+  t.is(bitsOf(await model.state()), before);
+});
+
+test.serial("evaluations between steps do not change what the model learns", async (t) => {
+  const [plain, watched] = [newModel(), newModel()];
+  await eventsOf(train(plain, SOURCE, RUN));
+  await eventsOf(train(watched, SOURCE, RUN, { split: "validation", everySteps: 1 }));
+  t.is(bitsOf(await plain.state()), bitsOf(await watched.state()));
+});
+
+test.serial("leaving the loop stops early: the source is closed, and the model can be used", async (t) => {
+  const source = syntheticSource(CONFIG, 37);
+  const model = newModel();
+  for await (const event of train(model, source, RUN)) if (event.progress.step === 3) break;
+  t.is(source.closed(), 1);
+  t.is((await evaluate(model, source, "test")).rows, 37);
+  t.is((await eventsOf(train(model, source, { ...RUN, epochs: 1 }))).filter(({ kind }) => kind === "step").length, 5);
+});
+
+test.serial("an error of the consumer or of the source passes through, and the model can be used", async (t) => {
+  const model = newModel();
+  const failure = new Error("stop");
+  const broken: BatchSource = {
+    rows: () => 37,
+    async *batches(request) {
+      for await (const batch of SOURCE.batches(request)) {
+        yield batch;
+        throw failure;
+      }
+    },
+  };
+  t.is(await t.throwsAsync(eventsOf(train(model, broken, RUN))), failure);
+  t.is((await evaluate(model, SOURCE, "test")).rows, 37);
+});
+
+test.serial("a run from some progress does the rest of the run", async (t) => {
+  const steps = async (from: TrainingProgress): Promise<string[]> =>
+    words(await eventsOf(train(newModel(), SOURCE, RUN, undefined, from))).filter((word) => word.startsWith("step"));
+  t.deepEqual(await steps({ step: 8, epoch: 1, batch: 3 }), ["step 9/1/4", "step 10/1/5"]);
+  t.deepEqual((await steps({ step: 5, epoch: 0, batch: 5 }))[0], "step 6/1/1", "an epoch whose last step was done is over");
+  t.deepEqual(await steps({ step: 10, epoch: 2, batch: 0 }), []);
+});
+
+for (const kind of KINDS) {
+  for (const rule of RULES) {
+    test.serial(`${kind}, ${rule}: the same seed gives the same bits, another seed others`, async (t) => {
+      const run = async (drawSeed: number, seed: number): Promise<string> => {
+        const config = smallConfig(EMBEDDINGS[kind]);
+        const model = new Dlrm(runtime, config, createRng(drawSeed));
+        const source = syntheticSource(config, 37);
+        const events = await eventsOf(train(model, source, { ...RUN, seed, optimizer: OPTIMIZERS[rule] }));
+        const losses = events.map((event) => (event.kind === "step" ? event.loss : 0));
+        return `${losses} ${bitsOf(await model.state())}`;
+      };
+      const first = await run(1, 2);
+      t.is(await run(1, 2), first);
+      t.not(await run(1, 3), first);
+      t.not(await run(2, 2), first);
+    });
+
+    test.serial(`${kind}, ${rule}: the model learns a learnable problem`, async (t) => {
+      const config = smallConfig(EMBEDDINGS[kind]);
+      const model = new Dlrm(runtime, config, createRng(1));
+      const source = syntheticSource(config, 2003);
+      const before = await evaluate(model, source, "test");
+      const run = { ...RUN, epochs: 6, batchSize: 32, optimizer: OPTIMIZERS[rule] };
+      const losses: number[] = [];
+      for await (const event of train(model, source, run)) if (event.kind === "step") losses.push(event.loss);
+      const after = await evaluate(model, source, "test");
+      const mean = (part: number[]): number => part.reduce((a, b) => a + b, 0) / part.length;
+      const [early, late] = [mean(losses.slice(0, 20)), mean(losses.slice(-20))];
+      t.log(`loss ${early.toFixed(3)} → ${late.toFixed(3)}, test AUC ${before.auc.toFixed(3)} → ${after.auc.toFixed(3)}`);
+      t.true(late < 0.85 * early);
+      t.true(after.auc > 0.8 && after.logLoss < 0.9 * before.logLoss);
+    });
+  }
+}
+
+test.serial("a run without shuffling does not depend on its seed", async (t) => {
+  const run = async (seed: number): Promise<string> => {
+    const model = newModel();
+    await eventsOf(train(model, SOURCE, { ...RUN, shuffle: false, seed }));
+    return bitsOf(await model.state());
+  };
+  t.is(await run(1), await run(2));
+});
+
+test.serial("a bad run is E_OPTION before any step", async (t) => {
+  const model = newModel();
+  const before = bitsOf(await model.state());
+  for (const value of [0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY]) {
+    await rejectsCode(t, "E_OPTION", train(model, SOURCE, { ...RUN, epochs: value }).next(), /epochs = /);
+    await rejectsCode(t, "E_OPTION", train(model, SOURCE, { ...RUN, batchSize: value }).next(), /batchSize = /);
+    await rejectsCode(t, "E_OPTION", train(model, SOURCE, RUN, { split: "test", everySteps: value }).next(), /everySteps = /);
+  }
+  const optimizer = { kind: "sgd", learningRate: Number.NaN } as const;
+  await rejectsCode(t, "E_OPTION", train(model, SOURCE, { ...RUN, optimizer }).next(), /learningRate = NaN/);
+  t.is(bitsOf(await model.state()), before);
+});
+
+test.serial("divergence is E_NONFINITE with step and part, and the parameters are those of the step before", async (t) => {
+  const model = newModel();
+  let good = "";
+  const error = await t.throwsAsync(async () => {
+    for await (const event of train(model, SOURCE, RUN)) {
+      if (event.kind !== "step") continue;
+      if (event.progress.step === 4) {
+        const state = new Map(copyState(await model.state()));
+        state.get("table.small.table")?.data.fill(Number.NaN);
+        await model.load(state);
+      }
+      good = await parameterBits(model);
+    }
+  });
+  t.true(isTtError(error) && error.code === "E_NONFINITE" && error.where.step === 5, `${error}`);
+  t.regex(`${error}`, /step 5: the loss is NaN/);
+  t.is(await parameterBits(model), good);
+});
+
+test.serial("the place of a gradient that overflows is told with the step", async (t) => {
+  const config: DlrmConfig = { ...smallConfig(EMBEDDINGS.dense), denseFeatures: 0, bottomMlp: [], topMlp: [1] };
+  const model = new Dlrm(runtime, config, createRng(1));
+  const state = copyState(await model.state());
+  for (const [name, value] of [
+    ["table.small.table", 3e38],
+    ["top.0.weight", 100],
+    ["table.large.table", 0],
+  ] as const) {
+    state.get(name)?.data.fill(value);
+  }
+  await model.load(state);
+  const error = await t.throwsAsync(
+    train(model, syntheticSource(config, 37), RUN, undefined, { step: 40, epoch: 1, batch: 2 }).next(),
+  );
+  t.true(isTtError(error) && error.code === "E_NONFINITE");
+  t.deepEqual(isTtError(error) && error.where, { tensor: "large", step: 41 });
+  t.regex(`${error}`, /step 41: the gradient of table large/);
+});
+
+async function parameterBits(model: Dlrm): Promise<string> {
+  return bitsOf(new Map([...(await model.state())].filter(([name]) => !name.includes(".counter."))));
+}
