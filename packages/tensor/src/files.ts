@@ -2,7 +2,7 @@
 export interface ReadAt {
   /** Length of the file in bytes. */
   readonly byteLength: number;
-  /** Reads the bytes [start, end). Throws `E_CORRUPT` if the file ends before `end`. */
+  /** Reads the bytes [start, end); the array is the caller's to keep. Throws `E_CORRUPT` if the file ends before `end`. */
   slice(start: number, end: number): Promise<Uint8Array>;
 }
 

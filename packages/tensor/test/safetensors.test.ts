@@ -94,6 +94,21 @@ test("a tensor that is a part of a larger array is written alone, and in pieces 
   t.deepEqual([read?.data[0], read?.data[2_400_000], read?.data.length], [17, 2_400_017, 2_400_001]);
 });
 
+test("a file may hand out parts of one buffer, wherever they lie", async (t) => {
+  const written = new Map([
+    ["a", tensorOf("F64", [7], 1)],
+    ["b", tensorOf("U8", [3], 2)],
+    ["c", tensorOf("F32", [5], 3)],
+  ]);
+  const bytes = await bytesOf(writeSafetensors(written));
+  const larger = new Uint8Array(bytes.length + 1);
+  larger.set(bytes, 1);
+  const slice = async (start: number, end: number): Promise<Uint8Array> => larger.subarray(1 + start, 1 + end);
+  const { tensors } = await readSafetensors({ byteLength: bytes.length, slice });
+  larger.fill(0);
+  for (const [name, tensor] of written) t.deepEqual(tensors.get(name), tensor);
+});
+
 test("nothing is written of a tensor whose data do not fit its description", async (t) => {
   const write = (name: string, tensor: HostTensor): Promise<unknown> => bytesOf(writeSafetensors(new Map([[name, tensor]])));
   const data = new Float32Array(6);

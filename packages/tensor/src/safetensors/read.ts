@@ -35,8 +35,9 @@ export async function readSafetensors(file: ReadAt): Promise<Safetensors> {
   const tensors = new Map<string, HostTensor>();
   for (const { name, dtype, shape, start, end } of header.entries) {
     const bytes = await file.slice(bodyStart + start, bodyStart + end);
-    // A copy, because a view of wider elements must be aligned and the file's bytes need not be.
-    tensors.set(name, { dtype, shape, data: new ELEMENT_ARRAYS[dtype](bytes.slice().buffer) });
+    // Bytes inside a larger buffer are copied: wider elements must be aligned, and those bytes need not be.
+    const own = bytes.length === bytes.buffer.byteLength ? bytes : bytes.slice();
+    tensors.set(name, { dtype, shape, data: new ELEMENT_ARRAYS[dtype](own.buffer as ArrayBuffer) });
   }
   return { tensors, metadata: header.metadata };
 }
