@@ -122,6 +122,16 @@ test.serial("runBenchmark compares a case with its rival, round by round", async
   t.regex(fast.machine.simd, /^(relaxed|simd|none)$/);
 });
 
+test("a round in which other processes took too much does not count for ratios", async (t) => {
+  const cases = ["a", "b"].map((name) => ({ name, engine: "loop", run: () => 1 }));
+  const measure = { id: "x", cases, rival: "a", rounds: 2, minRoundMs: 1 };
+  const [, none] = await runBenchmark({ ...measure, maxOtherCores: -1 });
+  t.is(none.rival, "a");
+  t.false("ratio" in none);
+  const [, all] = await runBenchmark(measure);
+  t.true("ratio" in all);
+});
+
 test("runBenchmark refuses two cases of one name, and a rival that is no case", async (t) => {
   const one = { name: "a", engine: "loop", run: () => 1 };
   await t.throwsAsync(runBenchmark({ id: "x", cases: [one, one] }), { message: /two cases are called a/ });
