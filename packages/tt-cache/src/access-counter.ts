@@ -63,9 +63,7 @@ export class AccessCounter {
     above.sort((a, b) => counts[b] - counts[a] || ids[a] - ids[b]);
     const best = above.map((number) => ids[number]);
     // Early on most ids were seen once: sorting them natively takes a moment, by a comparison it takes seconds.
-    const ties = new Uint32Array(tied)
-      .sort()
-      .subarray(0, k - best.length);
+    const ties = new Uint32Array(tied).sort().subarray(0, k - best.length);
     return Uint32Array.from([...best, ...ties]);
   }
 
