@@ -54,7 +54,9 @@ function defineCommands(streams: ConsoleStreams): CAC {
     const command = cli.command(usage, description).option("--json", "JSON lines instead of text");
     for (const [name, { placeholder, description, default: fallback }] of Object.entries<OptionSpec<unknown>>(specs)) {
       const shown = Array.isArray(fallback) ? fallback.join(placeholder.includes(",") ? "," : "-") : fallback;
-      command.option(`${flagOf(name)} <${placeholder}>`, shown === "" ? description : `${description} (default: ${shown})`);
+      // A setting that is off by default is switched on by its bare flag, and off again by --no-….
+      const usage = fallback === false ? flagOf(name) : `${flagOf(name)} <${placeholder}>`;
+      command.option(usage, shown === "" || shown === false ? description : `${description} (default: ${shown})`);
     }
     return command.action((...given: unknown[]) => {
       const flags = given.pop() as RawSettings;
@@ -75,13 +77,18 @@ function defineCommands(streams: ConsoleStreams): CAC {
     const config = flags.config === undefined ? {} : parseConfig(await readText(String(flags.config)));
     const out = required(flags, "out");
     const name = flags.name === undefined ? out : String(flags.name);
-    await train({ dataset: String(dataset), out, name, resume: flags.resume === true }, resolveSettings(flags, config), reporter);
+    await train(
+      { dataset: String(dataset), out, name, resume: flags.resume === true, replace: flags.replace === true },
+      resolveSettings(flags, config),
+      reporter,
+    );
   })
     .option("--out <folder>", "Folder for the model and the record of the run")
     .option("--name <name>", "Name of the run in tables and charts (default: the folder)")
     .option("--config <file>", "JSON file with settings; flags override it")
     .option("--preset <kaggle|terabyte>", "Start from DLRM's settings for a data set")
-    .option("--resume", "Go on from the checkpoint in the folder");
+    .option("--resume", "Go on from the checkpoint in the folder")
+    .option("--replace", "Replace the run that the folder holds");
   define("evaluate <run> <dataset>", "Measure a trained model on a data set", {}, (reporter, flags, [run, dataset]) =>
     evaluate(String(run), String(dataset), String(flags.split ?? "test"), reporter),
   ).option("--split <split>", "train, validation or test (default: test)");

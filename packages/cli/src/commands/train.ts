@@ -1,5 +1,6 @@
 import { openDataset } from "@tt-rec/criteo-loader";
 import {
+  CHECKPOINT_NAME,
   Dlrm,
   evaluate,
   loadCheckpoint,
@@ -28,16 +29,21 @@ export interface TrainPaths {
   readonly name: string;
   /** Go on from the checkpoint in `out`. */
   readonly resume: boolean;
+  /** Replace the run in `out`. */
+  readonly replace: boolean;
 }
 
 /** Trains a model on a data set and leaves a checkpoint and the record of the run. */
 export async function train(
-  { dataset, out, name, resume }: TrainPaths,
+  { dataset, out, name, resume, replace }: TrainPaths,
   settings: TrainSettings,
   reporter: Reporter,
 ): Promise<void> {
   const data = await openDataset(nodeDirectory(dataset));
   const target = nodeDirectory(out);
+  if (!resume && !replace && (await target.list()).includes(CHECKPOINT_NAME)) {
+    throw new TtError("E_EXISTS", `${out} holds a run; --resume goes on with it, --replace starts over`, { file: out });
+  }
   const runtime = await Runtime.create();
   const { model, progress } = await startModel(runtime);
   const training = trainingConfig(settings);
@@ -72,6 +78,7 @@ export async function train(
         }
       } else if (event.kind === "evaluation") {
         evaluations.push({ step: event.progress.step, split: event.split, ...event.metrics });
+        bar.log(`step ${event.progress.step}: ${event.split} ${metricsText(event.metrics)}`);
         reporter.event("evaluation", { step: event.progress.step, split: event.split, ...event.metrics });
       } else {
         reporter.event("refresh", { step: event.progress.step, table: event.table, ...event.metrics });

@@ -5,6 +5,8 @@ import type { ConsoleStreams } from "./console-streams.ts";
 export interface ProgressBar {
   /** Tells how much is done, and what is worth saying beside it. */
   update(done: number, note?: string): void;
+  /** Writes a line for people; it stays above the bar. */
+  log(text: string): void;
   /** Takes the bar away. */
   stop(): void;
 }
@@ -21,18 +23,21 @@ export interface Reporter {
 
 /** Makes the reporter of a command. */
 export function createReporter({ stdout, stderr }: ConsoleStreams, json: boolean): Reporter {
+  const line = (text: string): void => {
+    if (!json) stdout.write(`${text}\n`);
+  };
   return {
-    line(text) {
-      if (!json) stdout.write(`${text}\n`);
-    },
+    line,
     event(kind, fields) {
       if (json) stdout.write(`${JSON.stringify({ event: kind, ...fields })}\n`);
     },
-    bar: (title, total, unit) => (json || stderr.isTTY !== true ? SILENT : drawBar(stderr, title, total, unit)),
+    bar: (title, total, unit) => (json || stderr.isTTY !== true ? noBar(line) : drawBar(stderr, title, total, unit)),
   };
 }
 
-const SILENT: ProgressBar = { update: () => undefined, stop: () => undefined };
+function noBar(log: (text: string) => void): ProgressBar {
+  return { update: () => undefined, log, stop: () => undefined };
+}
 
 function drawBar(stream: ConsoleStreams["stderr"], title: string, total: number, unit: string): ProgressBar {
   const format = ` ${title.padEnd(10)} {bar} {percentage}% | {value}/{total} ${unit} | {rate} ${unit}/s | ETA {eta_formatted} {note}`;
@@ -46,6 +51,9 @@ function drawBar(stream: ConsoleStreams["stderr"], title: string, total: number,
     update(done, note = "") {
       const seconds = (performance.now() - started) / 1000;
       bar.update(Math.min(done, total), { rate: Math.round(done / Math.max(seconds, 1e-3)).toLocaleString("en"), note });
+    },
+    log(text) {
+      bars.log(`${text}\n`);
     },
     stop() {
       bars.stop();

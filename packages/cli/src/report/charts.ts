@@ -65,6 +65,7 @@ function modelColor(names: readonly string[]) {
     type: "nominal",
     sort: [...names],
     title: null,
+    legend: { orient: "top" },
     scale: { domain: [...names], scheme: "tableau10" },
   } as const;
 }

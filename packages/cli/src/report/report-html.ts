@@ -7,7 +7,7 @@ body { font: 15px/1.5 system-ui, sans-serif; color: #1c1c1c; background: #fff; m
 h1 { font-size: 1.5rem } h2 { font-size: 1.05rem; margin: 0 0 .5rem }
 table { border-collapse: collapse; margin: 1rem 0 2rem } th, td { padding: .35rem .9rem; text-align: right; border-bottom: 1px solid #ddd }
 th:first-child, td:first-child { text-align: left } .charts { display: flex; flex-wrap: wrap; gap: 2rem } figure { margin: 0 }
-svg { max-width: 100%; height: auto } code { background: #f3f3f3; padding: .1rem .3rem } .note { color: #666; max-width: 46rem }
+svg { max-width: 100%; height: auto } code { background: #f3f3f3; padding: .1rem .3rem; overflow-wrap: anywhere } .note { color: #666; max-width: 46rem }
 `;
 
 /** A self-contained page that compares runs: the table, and charts as inline SVG. */

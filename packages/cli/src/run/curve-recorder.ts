@@ -2,7 +2,7 @@ import type { Dlrm } from "@tt-rec/dlrm";
 import type { CurvePoint } from "./run-record.ts";
 
 /** Points of a finished curve: enough for a chart, few enough for a report. */
-const TARGET_POINTS = 200;
+const TARGET_POINTS = 100;
 
 /** Averages losses and hit rates over neighbouring steps. */
 export class CurveRecorder {

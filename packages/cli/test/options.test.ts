@@ -1,0 +1,77 @@
+import { readFileSync } from "node:fs";
+import { ERROR_CODES, TtError } from "@tt-rec/tensor";
+import test from "ava";
+import fc from "fast-check";
+import { exitCodeOf } from "../src/exit-codes.ts";
+import { configSchema, parseConfig, resolveSettings } from "../src/options/resolve-settings.ts";
+import { TRAIN_OPTIONS } from "../src/options/train-options.ts";
+
+const RUNS = process.env.TT_REC_LONG ? 20_000 : 500;
+
+test("a flag beats the config, which beats the preset, which beats the default", (t) => {
+  const defaults = resolveSettings({}, {});
+  t.is(defaults.batchSize, 128);
+  t.is(resolveSettings({ preset: "terabyte" }, {}).batchSize, 2048);
+  t.is(resolveSettings({ preset: "terabyte" }, { batchSize: 7 }).batchSize, 7);
+  t.is(resolveSettings({ preset: "terabyte", batchSize: "5" }, { batchSize: 7 }).batchSize, 5);
+  t.is(resolveSettings({ shuffle: false }, { shuffle: true }).shuffle, false);
+  t.deepEqual(resolveSettings({ preset: "kaggle" }, { preset: "terabyte" }).topMlp, [512, 256, 1]);
+});
+
+test("the Kaggle preset is DLRM's published configuration", (t) => {
+  const { bottomMlp, topMlp, embeddingDim, learningRate, batchSize } = resolveSettings({ preset: "kaggle" }, {});
+  t.deepEqual({ bottomMlp, topMlp }, { bottomMlp: [512, 256, 64, 16], topMlp: [512, 256, 1] });
+  t.deepEqual({ embeddingDim, learningRate, batchSize }, { embeddingDim: 16, learningRate: 0.1, batchSize: 128 });
+});
+
+test("values that break their rule are refused with the flag's name", (t) => {
+  const cases: [Record<string, unknown>, string][] = [
+    [{ batchSize: 0 }, "--batch-size = 0 is not a whole number of at least 1"],
+    [{ batchSize: "" }, '--batch-size = "" is not a whole number of at least 1'],
+    [{ batchSize: [1, 2] }, "--batch-size = [1,2] is not a whole number of at least 1"],
+    [{ learningRate: "fast" }, '--learning-rate = "fast" is not a number of at least 0'],
+    [{ learningRate: Number.POSITIVE_INFINITY }, "--learning-rate = null is not a number of at least 0"],
+    [{ optimizer: "adam" }, '--optimizer = "adam" is not one of sgd, adagrad'],
+    [{ bottomMlp: "64-x-16" }, '--bottom-mlp = "64-x-16" is not a list of whole numbers like 512-256-16'],
+    [{ shuffle: "yes" }, '--shuffle = "yes" is not true or false'],
+    [{ preset: "avazu" }, '--preset = "avazu" is not one of kaggle, terabyte'],
+  ];
+  for (const [flags, message] of cases) t.is(t.throws(() => resolveSettings(flags, {}), { code: "E_OPTION" }).message, message);
+});
+
+test("unknown keys of a config are refused, __proto__ among them", (t) => {
+  for (const text of ['{"batchSizes": 1}', '{"__proto__": {"batchSize": 1}}', '{"constructor": 1}']) {
+    t.throws(() => resolveSettings({}, parseConfig(text)), { code: "E_OPTION", message: /unknown key/ });
+  }
+  for (const text of ["[]", "null", "1", "{", ""]) t.throws(() => parseConfig(text), { code: "E_OPTION" });
+});
+
+test("any JSON is either a config or a typed error, and leaves Object.prototype alone", (t) => {
+  const before = Object.getOwnPropertyNames(Object.prototype);
+  const known = fc.constantFrom(...Object.keys(TRAIN_OPTIONS), "preset", "__proto__", "toString");
+  fc.assert(
+    fc.property(fc.dictionary(known, fc.jsonValue()), (config) => {
+      try {
+        resolveSettings({}, parseConfig(JSON.stringify(config)));
+      } catch (error) {
+        if (!(error instanceof TtError)) throw error;
+      }
+    }),
+    { numRuns: RUNS },
+  );
+  t.deepEqual(Object.getOwnPropertyNames(Object.prototype), before);
+});
+
+test("the published schema is that of the settings (npm run schema writes it)", (t) => {
+  const published: unknown = JSON.parse(readFileSync("train.schema.json", "utf8"));
+  t.deepEqual(published, JSON.parse(JSON.stringify(configSchema())));
+});
+
+test("every deliberate error has an exit code, and an unforeseen one has 1", (t) => {
+  for (const code of ERROR_CODES) t.true(exitCodeOf(new TtError(code, "")) >= 1);
+  t.deepEqual(
+    (["E_OPTION", "E_ROW", "E_CORRUPT", "E_MEMORY", "E_NONFINITE"] as const).map((code) => exitCodeOf(new TtError(code, ""))),
+    [2, 3, 4, 5, 6],
+  );
+  t.is(exitCodeOf(new Error("oops")), 1);
+});

@@ -1,0 +1,146 @@
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import test, { type ExecutionContext } from "ava";
+import { eventsOf, inFolder, type Outcome, ttRec } from "./support.ts";
+
+const SMALL =
+  "--embedding-dim 4 --bottom-mlp 8-4 --top-mlp 8-1 --optimizer adagrad --learning-rate 0.02 --tt-learning-rate 0.02".split(" ");
+const DIVERGING = "--embedding-dim 4 --bottom-mlp 4 --top-mlp 1 --optimizer sgd --learning-rate 1e38".split(" ");
+const TT = "--tt-tables 7 --tt-ranks 4 --cache-share 0.05 --cache-warmup 5 --cache-refresh 10".split(" ");
+
+async function run(t: ExecutionContext, ...args: string[]): Promise<Outcome> {
+  const outcome = await ttRec(...args);
+  t.is(outcome.code, 0, outcome.stderr);
+  return outcome;
+}
+
+test("a raw log becomes two trained models and a report, end to end", async (t) => {
+  await inFolder(async (path) => {
+    await run(t, "generate", path("log.tsv.gz"), "--rows", "4000", "--scale", "0.001");
+    await run(t, "prepare", path("log.tsv.gz"), "--out", path("data"));
+    await run(t, "train", path("data"), "--out", path("dense"), "--name", "dense", ...SMALL);
+    const tt = await run(
+      t,
+      "train",
+      path("data"),
+      "--out",
+      path("tt"),
+      "--name",
+      "tt",
+      "--json",
+      "--evaluate-every",
+      "10",
+      ...SMALL,
+      ...TT,
+    );
+    const events = eventsOf(tt);
+    t.deepEqual([...new Set(events.map(({ event }) => event))].sort(), ["evaluation", "refresh", "step", "trained"]);
+    const [trained] = events.filter(({ event }) => event === "trained");
+    t.true((trained.embeddingBytes as number) < (trained.uncompressedBytes as number));
+    t.true((trained.hitRate as number) > 0);
+
+    const evaluated = eventsOf(await run(t, "evaluate", path("tt"), path("data"), "--json"));
+    const { event: _event, run: _run, split: _split, ...metrics } = evaluated[0];
+    t.deepEqual(metrics, trained.test);
+
+    const compared = await run(t, "compare", path("dense"), path("tt"), "--report", path("report.html"));
+    for (const word of ["dense", "tt", "accuracy", "AUC", "log-loss", "ratio", "step time", "hit rate"])
+      t.true(compared.stdout.includes(word), word);
+    const html = readFileSync(path("report.html"), "utf8");
+    t.is(html.match(/<svg/g)?.length, 4);
+    t.notRegex(html, /<script|<link|src=|url\((?!#)|@import/, "the page reaches for something outside of it");
+  });
+});
+
+test("a resumed run ends with the same weights as one that was never interrupted", async (t) => {
+  await inFolder(async (path) => {
+    await run(t, "generate", path("log.tsv"), "--rows", "3000", "--scale", "0.001");
+    await run(t, "prepare", path("log.tsv"), "--out", path("data"), "--days", "3");
+    const settings = [path("data"), ...SMALL, ...TT, "--shuffle"];
+    await run(t, "train", ...settings, "--out", path("whole"), "--epochs", "2");
+    await run(t, "train", ...settings, "--out", path("parts"), "--epochs", "1");
+    const refused = await ttRec("train", ...settings, "--out", path("parts"), "--epochs", "2", "--resume", "--seed", "9");
+    t.is(refused.code, 4);
+    await run(t, "train", ...settings, "--out", path("parts"), "--epochs", "2", "--resume");
+    const weights = (folder: string): Buffer => {
+      const [name] = readdirSync(path(folder)).filter((file) => file.startsWith("weights-"));
+      return readFileSync(join(path(folder), name));
+    };
+    t.true(weights("parts").equals(weights("whole")));
+  });
+});
+
+test("a run or a data set is not overwritten unless that is asked for", async (t) => {
+  await inFolder(async (path) => {
+    await run(t, "generate", path("log.tsv"), "--rows", "1000", "--scale", "0.001");
+    await run(t, "prepare", path("log.tsv"), "--out", path("data"));
+    t.is((await ttRec("prepare", path("log.tsv"), "--out", path("data"))).code, 2);
+    await run(t, "prepare", path("log.tsv"), "--out", path("data"), "--replace");
+    await run(t, "train", path("data"), "--out", path("run"), ...SMALL);
+    const refused = await ttRec("train", path("data"), "--out", path("run"), ...SMALL);
+    t.is(refused.code, 2);
+    t.regex(refused.stderr, /holds a run; --resume goes on with it, --replace starts over/);
+    await run(t, "train", path("data"), "--out", path("run"), ...SMALL, "--replace");
+  });
+});
+
+test("mistakes end with one line and the exit code of their kind", async (t) => {
+  await inFolder(async (path) => {
+    await run(t, "generate", path("log.tsv"), "--rows", "1000", "--scale", "0.001");
+    await run(t, "prepare", path("log.tsv"), "--out", path("data"));
+    await run(t, "train", path("data"), "--out", path("run"), ...SMALL);
+    const lines = readFileSync(path("log.tsv"), "utf8").split("\n");
+    const damaged = (line: string): string => {
+      writeFileSync(path("bad.tsv"), lines.with(41, line).join("\n"));
+      return path("bad.tsv");
+    };
+    const cases: [number, RegExp, string[]][] = [
+      [2, /no command "trian"/, ["trian"]],
+      [2, /Unknown option/, ["train", path("data"), "--out", path("x"), "--batchsize", "1"]],
+      [2, /--out is missing/, ["train", path("data")]],
+      [2, /missing required args/, ["evaluate", path("run")]],
+      [2, /there is no file/, ["prepare", path("nowhere.tsv"), "--out", path("x")]],
+      [2, /last width of bottomMlp/, ["train", path("data"), "--out", path("x"), "--bottom-mlp", "8-5"]],
+      [3, /bad\.tsv:42/, ["prepare", damaged("1\t2\t3"), "--out", path("x")]],
+      [6, /step \d+: /, ["train", path("data"), "--out", path("x"), ...DIVERGING]],
+    ];
+    for (const [code, message, args] of cases) {
+      const outcome = await ttRec(...args);
+      t.is(outcome.code, code, `${args.join(" ")}: ${outcome.stderr}`);
+      t.regex(outcome.stderr, message);
+      t.is(outcome.stderr.trim().split("\n").length, 1, outcome.stderr);
+    }
+    t.false(existsSync(join(path("x"), "manifest.json")));
+    t.is((await ttRec("prepare", path("bad.tsv"), "--out", path("y"), "--max-bad-rows", "1")).code, 0);
+
+    const [weights] = readdirSync(path("run")).filter((file) => file.startsWith("weights-"));
+    const bytes = readFileSync(join(path("run"), weights));
+    bytes[bytes.length >> 1] ^= 4;
+    writeFileSync(join(path("run"), weights), bytes);
+    const corrupt = await ttRec("evaluate", path("run"), path("data"));
+    t.is(corrupt.code, 4);
+    t.regex(corrupt.stderr, /SHA-256/);
+  });
+});
+
+test("a config file gives settings, and its mistakes are named", async (t) => {
+  await inFolder(async (path) => {
+    await run(t, "generate", path("log.tsv"), "--rows", "1000", "--scale", "0.001");
+    await run(t, "prepare", path("log.tsv"), "--out", path("data"));
+    writeFileSync(
+      path("config.json"),
+      JSON.stringify({ embeddingDim: 4, bottomMlp: [4], topMlp: [1], batchSize: 50, ttTables: 2, ttRanks: 2 }),
+    );
+    await run(t, "train", path("data"), "--out", path("run"), "--config", path("config.json"), "--batch-size", "60");
+    const record = JSON.parse(readFileSync(join(path("run"), "run.json"), "utf8")) as { settings: Record<string, unknown> };
+    t.like(record.settings, { embeddingDim: 4, batchSize: 60, ttTables: 2 });
+    writeFileSync(path("config.json"), "{");
+    t.is((await ttRec("train", path("data"), "--out", path("z"), "--config", path("config.json"))).code, 2);
+  });
+});
+
+test("without a command the help is shown, and --help ends well", async (t) => {
+  t.is((await ttRec()).code, 2);
+  t.is((await ttRec("--help")).code, 0);
+  t.is((await ttRec("train", "--help")).code, 0);
+});

@@ -1,0 +1,44 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Writable } from "node:stream";
+import { runCommand } from "../src/index.ts";
+
+/** What a command printed, and how it ended. */
+export interface Outcome {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs the command in this process and collects its output. */
+export async function ttRec(...args: string[]): Promise<Outcome> {
+  const collect = (pieces: string[]): Writable =>
+    new Writable({
+      write(chunk, _encoding, done) {
+        pieces.push(String(chunk));
+        done();
+      },
+    });
+  const [out, error]: [string[], string[]] = [[], []];
+  const code = await runCommand(args, { stdout: collect(out), stderr: collect(error) });
+  return { code, stdout: out.join(""), stderr: error.join("") };
+}
+
+/** The events of a command that ran with --json. */
+export function eventsOf({ stdout }: Outcome): Record<string, unknown>[] {
+  return stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+}
+
+/** Runs a test in a folder of its own, which is removed afterwards. */
+export async function inFolder<T>(use: (path: (name: string) => string) => Promise<T>): Promise<T> {
+  const folder = mkdtempSync(join(tmpdir(), "tt-rec-cli-"));
+  try {
+    return await use((name) => join(folder, name));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
