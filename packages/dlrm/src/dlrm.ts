@@ -91,7 +91,7 @@ export class Dlrm {
 
   /**
    * One step of training on a batch; returns its mean loss before the update. Throws `E_NONFINITE`, naming the part,
-   * if the loss or a gradient is not finite; then nothing was written.
+   * if the loss or a gradient is not finite; then no parameter was written, but caches have counted the accesses.
    */
   async train(batch: Batch, optimizer: OptimizerConfig): Promise<number> {
     checkBatch(batch, this.config);
