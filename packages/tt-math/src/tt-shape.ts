@@ -57,6 +57,8 @@ export function createTTShape(options: TTShapeOptions): TTShape {
   const rowShape = checkFactors("rowShape", options.rowShape ?? suggestShape(numEmbeddings, d), d);
   const columnShape = checkFactors("columnShape", options.columnShape ?? suggestShape(embeddingDim, d, { roundUp: false }), d);
   const rows = product(rowShape);
+  // Digits are computed in doubles.
+  if (!Number.isSafeInteger(rows)) throw new TtError("E_SHAPE", `rowShape ${rowShape.join(" x ")} has a product above 2^53`);
   if (rows < numEmbeddings) {
     throw new TtError("E_SHAPE", `rowShape ${rowShape.join(" x ")} = ${rows} is less than numEmbeddings = ${numEmbeddings}`);
   }

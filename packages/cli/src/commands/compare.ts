@@ -2,7 +2,6 @@ import { basename, dirname } from "node:path";
 import { nodeDirectory } from "@tt-rec/tensor/node";
 import { formatBytes, formatRatio, formatTable } from "../output/format.ts";
 import type { Reporter } from "../output/reporter.ts";
-import { renderReport } from "../report/report-html.ts";
 import { type RunRecord, readRunRecord } from "../run/run-record.ts";
 
 /** Heading of the comparison. */
@@ -25,6 +24,8 @@ export async function compare(runs: readonly string[], reportPath: string | unde
   reporter.line(formatTable(COMPARISON_HEAD, rows));
   for (const record of records) reporter.event("run", { ...record, curve: undefined, evaluations: undefined });
   if (reportPath === undefined) return;
+  // Charts bring the heaviest libraries of the command along; the other commands start without them.
+  const { renderReport } = await import("../report/report-html.ts");
   const html = await renderReport(records, COMPARISON_HEAD, rows);
   await nodeDirectory(dirname(reportPath)).commit(basename(reportPath), new TextEncoder().encode(html));
   reporter.line(`report: ${reportPath}`);
