@@ -1,6 +1,6 @@
 export type { Batch, BatchRequest, BatchSource, Split } from "./batch.ts";
 export { type LoadedCheckpoint, loadCheckpoint, saveCheckpoint } from "./checkpoint/checkpoint.ts";
-export { type CheckpointManifest, readManifest } from "./checkpoint/manifest.ts";
+export { CHECKPOINT_NAME, type CheckpointManifest, readManifest } from "./checkpoint/manifest.ts";
 export { Dlrm } from "./dlrm.ts";
 export type { DlrmConfig } from "./dlrm-config.ts";
 export type { Table } from "./embeddings/create-table.ts";
