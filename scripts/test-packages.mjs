@@ -39,8 +39,9 @@ async function publicPackages() {
   return all
     .filter(({ manifest }) => !manifest.private)
     .map(({ folder, manifest }) => {
-      const entries = Object.keys(manifest.exports).filter((key) => key !== "./package.json");
-      return { folder, manifest, name: manifest.name, entries: entries.map((key) => posix.join(manifest.name, key)) };
+      // What has no types is a file to be read, not a module.
+      const modules = Object.entries(manifest.exports).filter(([, target]) => target.types !== undefined);
+      return { folder, manifest, name: manifest.name, entries: modules.map(([key]) => posix.join(manifest.name, key)) };
     });
 }
 
