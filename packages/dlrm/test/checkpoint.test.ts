@@ -15,6 +15,7 @@ import {
   writeSafetensors,
 } from "@tt-rec/tensor";
 import { nodeDirectory } from "@tt-rec/tensor/node";
+import { rejectsCode } from "@tt-rec/testing";
 import test, { type ExecutionContext } from "ava";
 import { encodeManifest } from "../src/checkpoint/manifest.ts";
 import {
@@ -29,7 +30,6 @@ import {
   train,
 } from "../src/index.ts";
 import { bitsOf, copyState, EMBEDDINGS, OPTIMIZERS, randomBatch, runtime, smallConfig, syntheticSource } from "./support.ts";
-import { rejectsCode } from "./throws-code.ts";
 
 const KILLS = process.env.TT_REC_LONG ? 200 : 20;
 const FLIPS = process.env.TT_REC_LONG ? 2000 : 200;

@@ -1,12 +1,11 @@
 import { createRng, type Tensor } from "@tt-rec/tensor";
-import { allClose, finiteDifferences } from "@tt-rec/testing";
+import { allClose, finiteDifferences, throwsCode } from "@tt-rec/testing";
 import test from "ava";
 import fc from "fast-check";
 import { DotInteraction } from "../src/layers/dot-interaction.ts";
 import { Mlp } from "../src/layers/mlp.ts";
 import { defineInteraction, defineMlp } from "./model-definition.ts";
 import { runtime } from "./support.ts";
-import { throwsCode } from "./throws-code.ts";
 
 const RUNS = process.env.TT_REC_LONG ? 500 : 20;
 /** Fixed, since a gradient that happens to lie at a kink or to cancel would fail for no fault of the code. */

@@ -1,9 +1,8 @@
 import { createRng } from "@tt-rec/tensor";
-import { allClose } from "@tt-rec/testing";
+import { allClose, throwsCode } from "@tt-rec/testing";
 import test from "ava";
 import fc from "fast-check";
 import { areaUnderCurve, BinaryMetricsCollector } from "../src/index.ts";
-import { throwsCode } from "./throws-code.ts";
 
 const RUNS = process.env.TT_REC_LONG ? 2000 : 100;
 

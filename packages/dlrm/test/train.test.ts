@@ -1,4 +1,5 @@
 import { createRng, isTtError } from "@tt-rec/tensor";
+import { rejectsCode } from "@tt-rec/testing";
 import test from "ava";
 import {
   type Batch,
@@ -14,7 +15,6 @@ import {
 } from "../src/index.ts";
 import { BinaryMetricsCollector } from "../src/metrics/binary-metrics.ts";
 import { bitsOf, copyState, EMBEDDINGS, OPTIMIZERS, runtime, smallConfig, syntheticSource } from "./support.ts";
-import { rejectsCode } from "./throws-code.ts";
 
 const KINDS = ["dense", "tt", "cached"] as const;
 const RULES = ["sgd", "adagrad"] as const;

@@ -3,9 +3,10 @@ export { ERROR_CODES, type ErrorCode, type ErrorPlace, isTtError, TtError } from
 export { type CommittedFile, type Directory, type FileContent, type ReadAt, sha256 } from "./files.ts";
 export { memoryDirectory, readBytes } from "./memory-directory.ts";
 export type { ElementArrays, ElementType, HostTensor, NamedTensors } from "./named-tensors.ts";
+export { checkState, Parameter } from "./parameter.ts";
 export { createRng, type Rng } from "./rng.ts";
 export { Runtime, type RuntimeOptions } from "./runtime.ts";
 export { readSafetensors, type Safetensors } from "./safetensors/read.ts";
 export { writeSafetensors } from "./safetensors/write.ts";
 export { type Lifetime, type Memory, sizeOfShape, Tensor } from "./tensor.ts";
-export { type AdagradRule, type SgdRule, type UpdateRule, updateRange, validateUpdateRule } from "./update-rule.ts";
+export { type AdagradRule, type SgdRule, type UpdateRule, validateUpdateRule } from "./update-rule.ts";

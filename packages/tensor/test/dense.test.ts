@@ -1,8 +1,7 @@
 import { createRng, type GemmLayout, type Rng, Runtime, type Tensor } from "@tt-rec/tensor";
-import { allClose, finiteDifferences } from "@tt-rec/testing";
+import { allClose, finiteDifferences, throwsCode } from "@tt-rec/testing";
 import test from "ava";
 import fc from "fast-check";
-import { throwsCode } from "./throws-code.ts";
 
 const RUNS = process.env.TT_REC_LONG ? 2000 : 100;
 const LAYOUTS: readonly GemmLayout[] = ["nn", "nt", "tn"];

@@ -7,8 +7,8 @@ import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { createRng, type Directory, memoryDirectory, readBytes, sha256 } from "@tt-rec/tensor";
 import { nodeDirectory, openFile } from "@tt-rec/tensor/node";
+import { rejectsCode } from "@tt-rec/testing";
 import test, { type ExecutionContext } from "ava";
-import { rejectsCode } from "./throws-code.ts";
 
 const KILLS = process.env.TT_REC_LONG ? 200 : 20;
 const VERSION_BYTES = 1 << 20;

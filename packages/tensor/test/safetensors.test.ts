@@ -12,10 +12,10 @@ import {
   readSafetensors,
   writeSafetensors,
 } from "@tt-rec/tensor";
+import { rejectsCode } from "@tt-rec/testing";
 import test from "ava";
 import fc from "fast-check";
 import { buildFile, bytesOf, entry } from "./safetensors-files.ts";
-import { rejectsCode } from "./throws-code.ts";
 
 const RUNS = process.env.TT_REC_LONG ? 2000 : 100;
 const ARRAYS = { F32: Float32Array, F64: Float64Array, U8: Uint8Array, U32: Uint32Array };

@@ -1,7 +1,7 @@
-import { type UpdateRule, updateRange, validateUpdateRule } from "@tt-rec/tensor";
-import { allClose } from "@tt-rec/testing";
+import { type UpdateRule, validateUpdateRule } from "@tt-rec/tensor";
+import { allClose, throwsCode } from "@tt-rec/testing";
 import test from "ava";
-import { throwsCode } from "./throws-code.ts";
+import { updateRange } from "../src/update-rule.ts";
 
 test("sgd follows the scaled gradient", (t) => {
   const weights = Float32Array.of(1, -2, 3);

@@ -5,4 +5,5 @@ export { report } from "./bench-report.ts";
 export { finiteDifferences } from "./finite-differences.ts";
 export { type PlainBags, poolRows } from "./pooling-oracle.ts";
 export { type DrawnBags, type RequestOptions, randomBags } from "./requests.ts";
+export { rejectsCode, throwsCode } from "./throws-code.ts";
 export { denseFromCores } from "./tt-oracle.ts";

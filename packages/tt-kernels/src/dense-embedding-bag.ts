@@ -1,10 +1,18 @@
-import { type NamedTensors, type Runtime, type Tensor, TtError, type UpdateRule, validateUpdateRule } from "@tt-rec/tensor";
+import {
+  checkState,
+  type NamedTensors,
+  Parameter,
+  type Runtime,
+  type Tensor,
+  TtError,
+  type UpdateRule,
+  validateUpdateRule,
+} from "@tt-rec/tensor";
 import type { Bags, EmbeddingBag, Plan, PlanMode, Pooling, SliceGradients } from "./embedding-bag.ts";
 import { type Lookup, resolveBags } from "./lookup/lookup.ts";
 import { PlanBook } from "./lookup/plan-book.ts";
 import { poolBackward, poolForward, weightsBackward } from "./lookup/pool.ts";
 import { groupRows, type RowGroups } from "./lookup/row-groups.ts";
-import { checkState, Parameter } from "./parameter.ts";
 import { bundleGradients, checkGradient, matchParts } from "./slice-gradients.ts";
 
 /** Options of `DenseEmbeddingBag`. */
@@ -91,7 +99,7 @@ export class DenseEmbeddingBag implements EmbeddingBag {
 
   async apply(gradients: SliceGradients, rule: UpdateRule): Promise<void> {
     validateUpdateRule(rule);
-    for (const [parameter, part] of matchParts([this.#table], gradients)) parameter.apply(part, rule);
+    for (const [parameter, part] of matchParts([this.#table], gradients)) parameter.updateSlices(rule, part.slices, part.values);
   }
 
   /** Throws what `apply` would throw, for bags that are built from this one and must not write half an update. */

@@ -1,6 +1,5 @@
-import { type Tensor, TtError } from "@tt-rec/tensor";
+import { type Parameter, type Tensor, TtError } from "@tt-rec/tensor";
 import type { Plan, SliceGradient, SliceGradients } from "./embedding-bag.ts";
-import type { Parameter } from "./parameter.ts";
 
 /** Bundles the gradients of a bag and measures them. */
 export function bundleGradients(parts: readonly SliceGradient[], weights: Tensor | undefined): SliceGradients {

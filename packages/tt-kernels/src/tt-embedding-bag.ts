@@ -1,11 +1,19 @@
-import { type NamedTensors, type Runtime, type Tensor, TtError, type UpdateRule, validateUpdateRule } from "@tt-rec/tensor";
+import {
+  checkState,
+  type NamedTensors,
+  Parameter,
+  type Runtime,
+  type Tensor,
+  TtError,
+  type UpdateRule,
+  validateUpdateRule,
+} from "@tt-rec/tensor";
 import { coreShape, type TTShape, toDense } from "@tt-rec/tt-math";
 import type { Bags, EmbeddingBag, Plan, PlanMode, Pooling, SliceGradient, SliceGradients } from "./embedding-bag.ts";
 import { type Lookup, resolveBags } from "./lookup/lookup.ts";
 import { PlanBook } from "./lookup/plan-book.ts";
 import { poolBackward, poolForward, weightsBackward } from "./lookup/pool.ts";
 import { groupRows, type RowGroups } from "./lookup/row-groups.ts";
-import { checkState, Parameter } from "./parameter.ts";
 import { bundleGradients, checkGradient, matchParts } from "./slice-gradients.ts";
 import { backwardLevel, type ChainExtents, chainExtents, forwardLevel, nodeSize } from "./tt/chain.ts";
 import { buildPrefixTree, type PrefixLevel } from "./tt/prefix-tree.ts";
@@ -119,7 +127,7 @@ export class TTEmbeddingBag implements EmbeddingBag {
     validateUpdateRule(rule);
     const matched = matchParts(this.#cores, gradients);
     this.#version++;
-    for (const [parameter, part] of matched) parameter.apply(part, rule);
+    for (const [parameter, part] of matched) parameter.updateSlices(rule, part.slices, part.values);
   }
 
   async step(plan: Plan, gradient: Tensor, rule: UpdateRule): Promise<void> {
