@@ -1,2 +1,2 @@
-export type { ConsoleStreams } from "./output/console-streams.ts";
+export type { ConsoleStream, ConsoleStreams, TerminalFlag } from "./output/console-streams.ts";
 export { runCommand } from "./run-command.ts";

@@ -5,6 +5,6 @@ export { type Encoder, openEncoder } from "./dictionary/encoder.ts";
 export { type GenerateOptions, generateLog } from "./generator/generate-log.ts";
 export { CRITEO_SCHEMA, type LogSchema } from "./log/log-schema.ts";
 export type { LogSource } from "./log/log-source.ts";
-export type { BatchRegion, Manifest, ManifestFile, Split } from "./manifest/manifest.ts";
+export type { BatchRegion, DictionariesFile, Manifest, ManifestFile, SourceRows, Split } from "./manifest/manifest.ts";
 export { prepare } from "./prepare/prepare.ts";
 export type { PreparedWith, PrepareOptions, PrepareProgress } from "./prepare/prepare-options.ts";

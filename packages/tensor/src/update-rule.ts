@@ -25,18 +25,20 @@ export interface AdagradRule {
   readonly scale?: number;
 }
 
-/** Throws `E_OPTION` unless the kind is known, every number finite, and the rates not negative. */
+/** Throws `E_OPTION` unless the kind is known, every number finite, the learning rate not negative and eps above 0. */
 export function validateUpdateRule(rule: UpdateRule): void {
   const { kind } = rule;
   if (kind !== "sgd" && kind !== "adagrad") {
     throw new TtError("E_OPTION", `the update rule "${kind}" is not known; known are sgd and adagrad`);
   }
   const { learningRate, scale = 1 } = rule;
-  const eps = rule.kind === "adagrad" ? (rule.eps ?? 1e-10) : 0;
   if (!(learningRate >= 0 && Number.isFinite(learningRate))) {
     throw new TtError("E_OPTION", `learningRate = ${learningRate} is not a finite number of at least 0`);
   }
-  if (!(eps >= 0 && Number.isFinite(eps))) throw new TtError("E_OPTION", `eps = ${eps} is not a finite number of at least 0`);
+  // With eps = 0 an element whose gradient was always 0 would become 0 / 0.
+  if (rule.kind === "adagrad" && !(epsOf(rule) > 0 && Number.isFinite(epsOf(rule)))) {
+    throw new TtError("E_OPTION", `eps = ${rule.eps} is not a finite number above 0`);
+  }
   if (!Number.isFinite(scale)) throw new TtError("E_OPTION", `scale = ${scale} is not finite`);
 }
 
@@ -61,11 +63,15 @@ export function updateRange(
     return;
   }
   if (state === undefined) throw new TtError("E_OPTION", "Adagrad needs an array of accumulators");
-  const eps = rule.eps ?? 1e-10;
+  const eps = epsOf(rule);
   for (let i = 0; i < count; i++) {
     const g = scale * gradient[gradientOffset + i];
     const h = state[weightOffset + i] + g * g;
     state[weightOffset + i] = h;
     weights[weightOffset + i] -= (learningRate * g) / (Math.sqrt(h) + eps);
   }
+}
+
+function epsOf({ eps = 1e-10 }: AdagradRule): number {
+  return eps;
 }

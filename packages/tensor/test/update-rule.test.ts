@@ -65,6 +65,7 @@ test("a rule of an unknown kind or with bad numbers is refused with the number",
     [{ kind: "sgd", learningRate: -0.1 }, /learningRate = -0\.1/],
     [{ kind: "adagrad", learningRate: Number.POSITIVE_INFINITY }, /learningRate = Infinity/],
     [{ kind: "adagrad", learningRate: 1, eps: -1 }, /eps = -1/],
+    [{ kind: "adagrad", learningRate: 1, eps: 0 }, /eps = 0/],
     [{ kind: "adagrad", learningRate: 1, eps: Number.NaN }, /eps = NaN/],
     [{ kind: "sgd", learningRate: 1, scale: Number.NaN }, /scale = NaN/],
     [{ kind: "sgd", learningRate: "1" }, /learningRate = 1/],
@@ -73,7 +74,7 @@ test("a rule of an unknown kind or with bad numbers is refused with the number",
   for (const [rule, message] of bad) throwsCode(t, "E_OPTION", () => validateUpdateRule(rule as UpdateRule), message);
   for (const rule of [
     { kind: "sgd", learningRate: 0, scale: -1 },
-    { kind: "adagrad", learningRate: 1, eps: 0 },
+    { kind: "adagrad", learningRate: 1, eps: 1e-30 },
   ] as const) {
     t.notThrows(() => validateUpdateRule(rule));
   }

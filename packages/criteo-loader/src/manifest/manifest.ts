@@ -9,10 +9,10 @@ export const FORMAT = "tt-rec-dataset";
 export const VERSION = 1;
 
 /** The parts of a data set, in the order of the log. */
-export const SPLITS = ["train", "test", "validation"] as const;
+export const SPLITS: readonly Split[] = ["train", "test", "validation"];
 
 /** A part of a data set. */
-export type Split = (typeof SPLITS)[number];
+export type Split = "train" | "test" | "validation";
 
 /** Name of the Arrow file of a split. */
 export function splitFile(split: Split): string {
@@ -45,6 +45,22 @@ export interface ManifestFile {
   readonly batches: readonly BatchRegion[];
 }
 
+/** A raw file of the log. */
+export interface SourceRows {
+  /** Name of the source. */
+  readonly name: string;
+  /** Good rows in it. */
+  readonly rows: number;
+}
+
+/** The file of dictionaries and access counts. */
+export interface DictionariesFile {
+  /** Name in the directory. */
+  readonly name: string;
+  /** SHA-256 of its bytes, in lower-case hex. */
+  readonly sha256: string;
+}
+
 /** What a data set holds; the file `manifest.json`. */
 export interface Manifest {
   /** Always "tt-rec-dataset". */
@@ -60,11 +76,11 @@ export interface Manifest {
   /** Bad rows that were skipped. */
   readonly badRows: number;
   /** The raw files and the good rows of each. */
-  readonly sources: readonly { readonly name: string; readonly rows: number }[];
+  readonly sources: readonly SourceRows[];
   /** The options that it was prepared with. */
   readonly options: PreparedWith;
   /** One Arrow file for each split that has rows. */
   readonly files: readonly ManifestFile[];
   /** The file of dictionaries and access counts. */
-  readonly dictionaries: { readonly name: string; readonly sha256: string };
+  readonly dictionaries: DictionariesFile;
 }
