@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { TtError } from "@tt-rec/tensor";
+import { isTtError, TtError } from "@tt-rec/tensor";
 import { type CAC, type Command, cac } from "cac";
 import { compare } from "./commands/compare.ts";
 import { evaluate } from "./commands/evaluate.ts";
@@ -22,7 +22,8 @@ import { TRAIN_OPTIONS } from "./options/train-options.ts";
 import type { ConsoleStreams } from "./output/console-streams.ts";
 import { createReporter, type Reporter } from "./output/reporter.ts";
 
-type Action = (reporter: Reporter, flags: RawSettings, args: readonly unknown[]) => Promise<void>;
+/** Does what a command is for; an exit code other than 0 is returned. */
+type Action = (reporter: Reporter, flags: RawSettings, args: readonly unknown[]) => Promise<unknown>;
 
 /** Runs the command `tt-rec` with some arguments, without the program's name, and returns its exit code. */
 export async function runCommand(args: readonly string[], streams: ConsoleStreams): Promise<number> {
@@ -35,17 +36,20 @@ export async function runCommand(args: readonly string[], streams: ConsoleStream
       cli.outputHelp();
       return 2;
     }
-    await cli.runMatchedCommand();
-    return 0;
+    const code: unknown = await cli.runMatchedCommand();
+    return typeof code === "number" ? code : 0;
   } catch (error) {
-    const place =
-      error instanceof TtError && error.where.file !== undefined
-        ? ` (${[error.where.file, error.where.line].filter(Boolean).join(":")})`
-        : "";
-    const text = exitCodeOf(error) === 1 && error instanceof Error ? error.stack : `${(error as Error).message}${place}`;
-    streams.stderr.write(`tt-rec: ${text}\n`);
+    streams.stderr.write(`tt-rec: ${describe(error)}\n`);
     return exitCodeOf(error);
   }
+}
+
+/** One line for a deliberate error, with its file if the sentence does not name it; the stack of an unforeseen one. */
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (exitCodeOf(error) === 1) return error.stack ?? error.message;
+  const file = isTtError(error) ? error.where.file : undefined;
+  return file === undefined || error.message.includes(file) ? error.message : `${file}: ${error.message}`;
 }
 
 function defineCommands(streams: ConsoleStreams): CAC {

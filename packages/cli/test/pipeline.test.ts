@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
@@ -12,6 +14,11 @@ async function run(t: ExecutionContext, ...args: string[]): Promise<Outcome> {
   const outcome = await ttRec(...args);
   t.is(outcome.code, 0, outcome.stderr);
   return outcome;
+}
+
+function weightsIn(folder: string): Buffer {
+  const [name] = readdirSync(folder).filter((file) => file.startsWith("weights-"));
+  return readFileSync(join(folder, name));
 }
 
 test("a raw log becomes two trained models and a report, end to end", async (t) => {
@@ -62,11 +69,26 @@ test("a resumed run ends with the same weights as one that was never interrupted
     const refused = await ttRec("train", ...settings, "--out", path("parts"), "--epochs", "2", "--resume", "--seed", "9");
     t.is(refused.code, 4);
     await run(t, "train", ...settings, "--out", path("parts"), "--epochs", "2", "--resume");
-    const weights = (folder: string): Buffer => {
-      const [name] = readdirSync(path(folder)).filter((file) => file.startsWith("weights-"));
-      return readFileSync(join(path(folder), name));
-    };
-    t.true(weights("parts").equals(weights("whole")));
+    t.true(weightsIn(path("parts")).equals(weightsIn(path("whole"))));
+  });
+});
+
+test("an interrupted run saves itself, ends with the signal's exit code, and goes on to the same weights", async (t) => {
+  await inFolder(async (path) => {
+    await run(t, "generate", path("log.tsv"), "--rows", "3000", "--scale", "0.001");
+    await run(t, "prepare", path("log.tsv"), "--out", path("data"));
+    const settings = ["train", path("data"), ...SMALL, ...TT, "--epochs", "40"];
+    const child = spawn(process.execPath, ["dist/src/main.js", ...settings, "--out", path("parts"), "--json"]);
+    const closed = once(child, "close");
+    child.stdout.once("data", () => child.kill("SIGTERM"));
+    const output: string[] = [];
+    child.stdout.on("data", (chunk) => output.push(String(chunk)));
+    t.is((await closed)[0], 143);
+    t.regex(output.join(""), /"event":"interrupted"/);
+    t.false(existsSync(join(path("parts"), "run.json")));
+    await run(t, ...settings, "--out", path("parts"), "--resume");
+    await run(t, ...settings, "--out", path("whole"));
+    t.true(weightsIn(path("parts")).equals(weightsIn(path("whole"))));
   });
 });
 
@@ -101,7 +123,7 @@ test("mistakes end with one line and the exit code of their kind", async (t) => 
       [2, /missing required args/, ["evaluate", path("run")]],
       [2, /there is no file/, ["prepare", path("nowhere.tsv"), "--out", path("x")]],
       [2, /last width of bottomMlp/, ["train", path("data"), "--out", path("x"), "--bottom-mlp", "8-5"]],
-      [3, /bad\.tsv:42/, ["prepare", damaged("1\t2\t3"), "--out", path("x")]],
+      [3, /bad\.tsv, line 42: the row has 3 columns, the schema 40$/m, ["prepare", damaged("1\t2\t3"), "--out", path("x")]],
       [6, /step \d+: /, ["train", path("data"), "--out", path("x"), ...DIVERGING]],
     ];
     for (const [code, message, args] of cases) {

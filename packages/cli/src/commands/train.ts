@@ -1,20 +1,25 @@
-import { openDataset } from "@tt-rec/criteo-loader";
+import { setImmediate } from "node:timers/promises";
+import { type Dataset, openDataset } from "@tt-rec/criteo-loader";
 import {
   CHECKPOINT_NAME,
   Dlrm,
+  type DlrmConfig,
+  type EvaluationPlan,
   evaluate,
   loadCheckpoint,
+  readManifest,
   saveCheckpoint,
   type TrainingConfig,
   type TrainingProgress,
   train as trainModel,
 } from "@tt-rec/dlrm";
-import { createRng, Runtime, TtError } from "@tt-rec/tensor";
+import { createRng, type Directory, Runtime, TtError } from "@tt-rec/tensor";
 import { nodeDirectory } from "@tt-rec/tensor/node";
 import type { TrainSettings } from "../options/train-options.ts";
 import { formatBytes, formatRatio } from "../output/format.ts";
 import type { Reporter } from "../output/reporter.ts";
 import { CurveRecorder, cacheTotals } from "../run/curve-recorder.ts";
+import { watchSignals } from "../run/interruption.ts";
 import { metricsText } from "../run/metrics-text.ts";
 import { modelConfig } from "../run/model-config.ts";
 import { type EvaluationPoint, type RunRecord, writeRunRecord } from "../run/run-record.ts";
@@ -33,61 +38,31 @@ export interface TrainPaths {
   readonly replace: boolean;
 }
 
-/** Trains a model on a data set and leaves a checkpoint and the record of the run. */
-export async function train(
-  { dataset, out, name, resume, replace }: TrainPaths,
-  settings: TrainSettings,
-  reporter: Reporter,
-): Promise<void> {
+/**
+ * Trains a model on a data set and leaves a checkpoint and the record of the run. A signal that asks to end makes it
+ * save a checkpoint first. Returns the exit code.
+ */
+export async function train(paths: TrainPaths, settings: TrainSettings, reporter: Reporter): Promise<number> {
+  const { dataset, out, name } = paths;
   const data = await openDataset(nodeDirectory(dataset));
   const target = nodeDirectory(out);
-  if (!resume && !replace && (await target.list()).includes(CHECKPOINT_NAME)) {
+  if (!paths.resume && !paths.replace && (await target.list()).includes(CHECKPOINT_NAME)) {
     throw new TtError("E_EXISTS", `${out} holds a run; --resume goes on with it, --replace starts over`, { file: out });
   }
   const runtime = await Runtime.create();
-  const { model, progress } = await startModel(runtime);
-  const training = trainingConfig(settings);
-  const totalSteps = Math.ceil(data.rows("train") / settings.batchSize) * settings.epochs;
+  const { model, progress } = await startModel(runtime, data, target, paths, settings);
+  const save = (at: TrainingProgress): Promise<void> => saveCheckpoint(target, runtime, model, trainingConfig(settings), at);
   const uncompressedBytes = data.cardinalities.reduce((sum, rows) => sum + 4 * rows * settings.embeddingDim, 0);
   reporter.line(
-    `${name}: embeddings ${formatBytes(model.embeddingParameterBytes)} (${formatRatio(uncompressedBytes / model.embeddingParameterBytes)}), MLPs ${formatBytes(model.mlpBytes)}, ${totalSteps} steps`,
+    `${name}: embeddings ${formatBytes(model.embeddingParameterBytes)} (${formatRatio(uncompressedBytes / model.embeddingParameterBytes)}), MLPs ${formatBytes(model.mlpBytes)}`,
   );
-
-  const curve = new CurveRecorder(totalSteps);
-  const evaluations: EvaluationPoint[] = [];
-  // A data set without validation rows is evaluated at the end only: the test rows are for the finished model.
-  const plan =
-    data.rows("validation") > 0
-      ? { split: "validation" as const, ...(settings.evaluateEvery > 0 && { everySteps: settings.evaluateEvery }) }
-      : undefined;
-  const bar = reporter.bar("train", totalSteps, "steps");
-  let last = progress;
-  try {
-    for await (const event of trainModel(model, data, training, plan, progress)) {
-      last = event.progress;
-      if (event.kind === "step") {
-        const { step } = event.progress;
-        const point = curve.record(step, event.loss, event.milliseconds, model);
-        if (point !== undefined) {
-          bar.update(step, `loss ${point.loss.toFixed(4)}`);
-          reporter.event("step", point);
-        }
-        if (settings.checkpointEvery > 0 && step % settings.checkpointEvery === 0) {
-          await saveCheckpoint(target, runtime, model, training, event.progress);
-          reporter.event("checkpoint", { step });
-        }
-      } else if (event.kind === "evaluation") {
-        evaluations.push({ step: event.progress.step, split: event.split, ...event.metrics });
-        bar.log(`step ${event.progress.step}: ${event.split} ${metricsText(event.metrics)}`);
-        reporter.event("evaluation", { step: event.progress.step, split: event.split, ...event.metrics });
-      } else {
-        reporter.event("refresh", { step: event.progress.step, table: event.table, ...event.metrics });
-      }
-    }
-  } finally {
-    bar.stop();
+  const { last, exitCode, curve, evaluations } = await followRun(model, data, settings, progress, save, reporter);
+  await save(last);
+  if (exitCode !== undefined) {
+    reporter.line(`${name}: interrupted at step ${last.step} and saved; --resume goes on`);
+    reporter.event("interrupted", { step: last.step });
+    return exitCode;
   }
-  await saveCheckpoint(target, runtime, model, training, last);
   const test = await evaluate(model, data, "test");
   const { hits, lookups } = cacheTotals(model);
   const record: RunRecord = {
@@ -107,22 +82,83 @@ export async function train(
   reporter.line(`${name}: test ${metricsText(test)}; ${record.stepMilliseconds.toFixed(2)} ms a step`);
   reporter.event("trained", { ...record, curve: undefined, evaluations: undefined });
   await runtime.close();
+  return 0;
+}
 
-  /** A fresh model, or the one of the checkpoint in `out`. */
-  async function startModel(runtime: Runtime): Promise<{ model: Dlrm; progress: TrainingProgress }> {
-    const config = modelConfig(settings, data);
-    if (!resume) return { model: new Dlrm(runtime, config, createRng(settings.seed)), progress: { step: 0, epoch: 0, batch: 0 } };
-    const { model, manifest } = await loadCheckpoint(runtime, target);
-    const same =
-      JSON.stringify([manifest.config, { ...manifest.training, epochs: 0 }]) ===
-      JSON.stringify([config, { ...trainingConfig(settings), epochs: 0 }]);
-    if (!same)
-      throw new TtError(
-        "E_MISMATCH",
-        `the checkpoint in ${out} belongs to a run with other settings or data; --resume needs the same ones`,
-      );
-    return { model, progress: manifest.progress };
+/** A fresh model, or the one of the checkpoint in the run's folder, which must belong to the same run. */
+async function startModel(
+  runtime: Runtime,
+  data: Dataset,
+  target: Directory,
+  { out, resume }: TrainPaths,
+  settings: TrainSettings,
+): Promise<{ model: Dlrm; progress: TrainingProgress }> {
+  const config = modelConfig(settings, data);
+  if (!resume) return { model: new Dlrm(runtime, config, createRng(settings.seed)), progress: { step: 0, epoch: 0, batch: 0 } };
+  const manifest = await readManifest(target);
+  // More epochs than before are the usual reason to go on.
+  const identity = (model: DlrmConfig, training: TrainingConfig): string => JSON.stringify([model, { ...training, epochs: 0 }]);
+  if (identity(manifest.config, manifest.training) !== identity(config, trainingConfig(settings))) {
+    throw new TtError(
+      "E_MISMATCH",
+      `the checkpoint in ${out} belongs to a run with other settings or data; --resume needs the same ones`,
+    );
   }
+  const { model } = await loadCheckpoint(runtime, target);
+  return { model, progress: manifest.progress };
+}
+
+/** Runs the training to its end, or to a signal, and reports what happens on the way. */
+async function followRun(
+  model: Dlrm,
+  data: Dataset,
+  settings: TrainSettings,
+  from: TrainingProgress,
+  save: (at: TrainingProgress) => Promise<void>,
+  reporter: Reporter,
+): Promise<{ last: TrainingProgress; exitCode: number | undefined; curve: CurveRecorder; evaluations: EvaluationPoint[] }> {
+  const totalSteps = Math.ceil(data.rows("train") / settings.batchSize) * settings.epochs;
+  const curve = new CurveRecorder(totalSteps);
+  const evaluations: EvaluationPoint[] = [];
+  const interruption = watchSignals();
+  const bar = reporter.bar("train", totalSteps, "steps");
+  let last = from;
+  try {
+    for await (const event of trainModel(model, data, trainingConfig(settings), evaluationPlan(data, settings), from)) {
+      last = event.progress;
+      const { step } = last;
+      // Training never waits for anything, so signals would not be served until its end.
+      await setImmediate();
+      if (event.kind === "step") {
+        const point = curve.record(step, event.loss, event.milliseconds, model);
+        if (point !== undefined) {
+          bar.update(step, `loss ${point.loss.toFixed(4)}`);
+          reporter.event("step", point);
+        }
+        if (interruption.exitCode !== undefined) break;
+        if (settings.checkpointEvery > 0 && step % settings.checkpointEvery === 0) {
+          await save(last);
+          reporter.event("checkpoint", { step });
+        }
+      } else if (event.kind === "evaluation") {
+        evaluations.push({ step, split: event.split, ...event.metrics });
+        bar.log(`step ${step}: ${event.split} ${metricsText(event.metrics)}`);
+        reporter.event("evaluation", { step, split: event.split, ...event.metrics });
+      } else {
+        reporter.event("refresh", { step, table: event.table, ...event.metrics });
+      }
+    }
+  } finally {
+    bar.stop();
+    interruption.stop();
+  }
+  return { last, exitCode: interruption.exitCode, curve, evaluations };
+}
+
+/** A data set without validation rows is evaluated at the end only: the test rows are for the finished model. */
+function evaluationPlan(data: Dataset, { evaluateEvery }: TrainSettings): EvaluationPlan | undefined {
+  if (data.rows("validation") === 0) return undefined;
+  return { split: "validation", ...(evaluateEvery > 0 && { everySteps: evaluateEvery }) };
 }
 
 function trainingConfig({

@@ -1,0 +1,31 @@
+import { constants } from "node:os";
+
+/** The signals that ask a program to end. */
+const SIGNALS = ["SIGINT", "SIGTERM"] as const;
+
+/** Notices that the user wants a run to end. */
+export interface Interruption {
+  /** Exit code for the signal that came, 130 or 143; undefined while none has. */
+  readonly exitCode: number | undefined;
+  /** Stops watching. */
+  stop(): void;
+}
+
+/** Watches for the first signal, so that a run can save itself; a second one ends the program at once, as usual. */
+export function watchSignals(): Interruption {
+  let exitCode: number | undefined;
+  const note = (signal: NodeJS.Signals): void => {
+    exitCode = 128 + constants.signals[signal];
+    stop();
+  };
+  const stop = (): void => {
+    for (const signal of SIGNALS) process.off(signal, note);
+  };
+  for (const signal of SIGNALS) process.on(signal, note);
+  return {
+    get exitCode() {
+      return exitCode;
+    },
+    stop,
+  };
+}
