@@ -81,7 +81,7 @@ function defineCommands(streams: ConsoleStreams): CAC {
     const config = flags.config === undefined ? {} : parseConfig(await readText(String(flags.config)));
     const out = required(flags, "out");
     const name = flags.name === undefined ? out : String(flags.name);
-    await train(
+    return train(
       { dataset: String(dataset), out, name, resume: flags.resume === true, replace: flags.replace === true },
       resolveSettings(flags, config),
       reporter,
