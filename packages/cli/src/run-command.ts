@@ -7,6 +7,7 @@ import { generate } from "./commands/generate.ts";
 import { plan } from "./commands/plan.ts";
 import { prepare } from "./commands/prepare.ts";
 import { train } from "./commands/train.ts";
+import { verify } from "./commands/verify.ts";
 import { exitCodeOf } from "./exit-codes.ts";
 import {
   GENERATE_OPTIONS,
@@ -71,9 +72,19 @@ function defineCommands(streams: ConsoleStreams): CAC {
   define("generate <file>", "Write a Criteo-like raw log with a planted model", GENERATE_OPTIONS, (reporter, flags, [file]) =>
     generate(String(file), readAll(GENERATE_OPTIONS, flags), reporter),
   );
-  define("prepare <...logs>", "Turn raw logs (TSV, .gz) into an Arrow data set", PREPARE_OPTIONS, (reporter, flags, [logs]) =>
-    prepare((logs as unknown[]).map(String), required(flags, "out"), readAll(PREPARE_OPTIONS, flags), reporter),
-  ).option("--out <folder>", "Folder for the data set");
+  define(
+    "prepare [...logs]",
+    "Turn raw logs (TSV, .gz) into an Arrow data set",
+    PREPARE_OPTIONS,
+    async (reporter, flags, [logs]) => {
+      const [paths, out] = [(logs as unknown[]).map(String), required(flags, "out")];
+      if (paths.length === 0 && flags.verify !== true) throw new TtError("E_OPTION", "prepare needs a log, or --verify");
+      if (paths.length > 0) await prepare(paths, out, readAll(PREPARE_OPTIONS, flags), reporter);
+      if (flags.verify === true) await verify(out, reporter);
+    },
+  )
+    .option("--out <folder>", "Folder for the data set")
+    .option("--verify", "Check every byte of the data set against its checksums; without a log, do only that");
   define("plan [dataset]", "Show sizes and compression ratios before training", PLAN_OPTIONS, (reporter, flags, [dataset]) =>
     plan(dataset === undefined ? undefined : String(dataset), readGiven(PLAN_OPTIONS, flags), reporter),
   );

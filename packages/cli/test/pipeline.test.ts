@@ -145,6 +145,22 @@ test("mistakes end with one line and the exit code of their kind", async (t) => 
   });
 });
 
+test("prepare --verify finds a flipped bit, and where it is", async (t) => {
+  await inFolder(async (path) => {
+    await run(t, "generate", path("log.tsv"), "--rows", "1000", "--scale", "0.001");
+    await run(t, "prepare", path("log.tsv"), "--out", path("data"), "--verify");
+    await run(t, "prepare", "--out", path("data"), "--verify");
+    const file = join(path("data"), "train.arrow");
+    const bytes = readFileSync(file);
+    bytes[bytes.length >> 1] ^= 1;
+    writeFileSync(file, bytes);
+    const { code, stderr } = await ttRec("prepare", "--out", path("data"), "--verify");
+    t.is(code, 4);
+    t.regex(stderr, /train\.arrow/);
+    t.is((await ttRec("prepare", "--out", path("data"))).code, 2);
+  });
+});
+
 test("a config file gives settings, and its mistakes are named", async (t) => {
   await inFolder(async (path) => {
     await run(t, "generate", path("log.tsv"), "--rows", "1000", "--scale", "0.001");

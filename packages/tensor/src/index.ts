@@ -8,5 +8,5 @@ export { createRng, type Rng } from "./rng.ts";
 export { Runtime, type RuntimeOptions } from "./runtime.ts";
 export { readSafetensors, type Safetensors } from "./safetensors/read.ts";
 export { writeSafetensors } from "./safetensors/write.ts";
-export { type Lifetime, type Memory, sizeOfShape, Tensor } from "./tensor.ts";
+export { type Lifetime, type Memory, Tensor } from "./tensor.ts";
 export { type AdagradRule, type SgdRule, type UpdateRule, validateUpdateRule } from "./update-rule.ts";

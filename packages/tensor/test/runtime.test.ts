@@ -1,6 +1,7 @@
-import { ERROR_CODES, isTtError, Runtime, sizeOfShape, type Tensor, TtError } from "@tt-rec/tensor";
+import { ERROR_CODES, isTtError, Runtime, type Tensor, TtError } from "@tt-rec/tensor";
 import { rejectsCode, throwsCode } from "@tt-rec/testing";
 import test from "ava";
+import { sizeOfShape } from "../src/tensor.ts";
 
 test("an error carries its code, its place and its cause", (t) => {
   const cause = new Error("below");

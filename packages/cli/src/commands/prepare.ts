@@ -6,6 +6,9 @@ import type { ProgressBar, Reporter } from "../output/reporter.ts";
 
 const PASSES = { count: "counting", learn: "learning", encode: "encoding" } as const;
 
+/** Shortest time between two progress events, in milliseconds: a big log has hundreds of thousands of blocks. */
+const EVENT_INTERVAL = 1000;
+
 /** Turns raw logs into an Arrow data set. */
 export async function prepare(
   logs: readonly string[],
@@ -16,6 +19,7 @@ export async function prepare(
   let bar: ProgressBar | undefined;
   let pass = "";
   let total = 0;
+  let lastEvent = 0;
   const { maxIndexRange, ...others } = options;
   const manifest = await prepareLog(logs.map(logFile), nodeDirectory(target), {
     ...others,
@@ -30,6 +34,8 @@ export async function prepare(
         pass = progress.pass;
       }
       bar?.update(progress.rows);
+      if (performance.now() - lastEvent < EVENT_INTERVAL) return;
+      lastEvent = performance.now();
       reporter.event("progress", progress);
     },
   }).finally(() => bar?.stop());
