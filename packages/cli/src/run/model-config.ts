@@ -1,4 +1,4 @@
-import type { DlrmConfig, EmbeddingConfig, TableConfig } from "@tt-rec/dlrm";
+import type { DlrmConfig, EmbeddingConfig, TableConfig, TTEmbeddingConfig } from "@tt-rec/dlrm";
 import { planCompression } from "@tt-rec/tt-math";
 import type { TrainSettings } from "../options/train-options.ts";
 
@@ -24,7 +24,12 @@ export function modelConfig(settings: TrainSettings, { denseFeatures, tableNames
   return { denseFeatures, embeddingDim, bottomMlp: denseFeatures > 0 ? bottomMlp : [], topMlp, tables };
 }
 
-function cacheOf({ cacheShare, cacheWarmup, cacheRefresh }: TrainSettings, numEmbeddings: number) {
-  const rows = Math.min(numEmbeddings, Math.round(cacheShare * numEmbeddings));
-  return rows === 0 ? {} : { cache: { rows, warmupSteps: cacheWarmup, refreshEvery: cacheRefresh } };
+/** A share above 0 means a cache, however small the table. */
+function cacheOf(
+  { cacheShare, cacheWarmup, cacheRefresh }: TrainSettings,
+  numEmbeddings: number,
+): Pick<TTEmbeddingConfig, "cache"> {
+  if (cacheShare === 0) return {};
+  const rows = Math.min(numEmbeddings, Math.max(1, Math.round(cacheShare * numEmbeddings)));
+  return { cache: { rows, warmupSteps: cacheWarmup, refreshEvery: cacheRefresh } };
 }

@@ -1,0 +1,33 @@
+import test from "ava";
+import { resolveSettings } from "../src/options/resolve-settings.ts";
+import { modelConfig } from "../src/run/model-config.ts";
+
+const DATA = { denseFeatures: 3, tableNames: ["a", "b", "c"], cardinalities: [50, 10_000, 700] };
+
+test("the largest tables become TT tables, and a cache share gives each a cache of at least one row", (t) => {
+  const { tables } = modelConfig(
+    resolveSettings({ ttTables: 2, ttRanks: 4, cacheShare: 0.0003, cacheWarmup: 7, cacheRefresh: 9 }, {}),
+    DATA,
+  );
+  const cache = (rows: number) => ({ rows, warmupSteps: 7, refreshEvery: 9 });
+  t.deepEqual(
+    tables.map(({ name, embedding }) => [name, embedding]),
+    [
+      ["a", { kind: "dense" }],
+      ["b", { kind: "tt", ranks: 4, cache: cache(3) }],
+      ["c", { kind: "tt", ranks: 4, cache: cache(1) }],
+    ],
+  );
+});
+
+test("without a cache share there is no cache, and a share above 1 holds the whole table", (t) => {
+  const embedding = (cacheShare: number) =>
+    modelConfig(resolveSettings({ ttTables: 1, cacheShare }, {}), DATA).tables[1].embedding;
+  t.false("cache" in embedding(0));
+  t.like(embedding(3), { cache: { rows: 10_000 } });
+});
+
+test("a data set without numbers gets a model without a bottom MLP, and too many TT tables are refused", (t) => {
+  t.deepEqual(modelConfig(resolveSettings({}, {}), { ...DATA, denseFeatures: 0 }).bottomMlp, []);
+  t.throws(() => modelConfig(resolveSettings({ ttTables: 4 }, {}), DATA), { code: "E_OPTION" });
+});
