@@ -13,9 +13,12 @@ export async function evaluate(run: string, dataset: string, split: string, repo
   if (known === undefined) throw new TtError("E_OPTION", `--split = "${split}" is not one of ${SPLITS.join(", ")}`);
   const data = await openDataset(nodeDirectory(dataset));
   const runtime = await Runtime.create();
-  const { model } = await loadCheckpoint(runtime, nodeDirectory(run));
-  const metrics = await evaluateModel(model, data, known);
-  await runtime.close();
-  reporter.line(`${run} on ${split}: ${metricsText(metrics)}`);
-  reporter.event("evaluation", { run, split, ...metrics });
+  try {
+    const { model } = await loadCheckpoint(runtime, nodeDirectory(run));
+    const metrics = await evaluateModel(model, data, known);
+    reporter.line(`${run} on ${split}: ${metricsText(metrics)}`);
+    reporter.event("evaluation", { run, split, ...metrics });
+  } finally {
+    await runtime.close();
+  }
 }

@@ -43,13 +43,29 @@ export interface TrainPaths {
  * save a checkpoint first. Returns the exit code.
  */
 export async function train(paths: TrainPaths, settings: TrainSettings, reporter: Reporter): Promise<number> {
-  const { dataset, out, name } = paths;
+  const { dataset, out } = paths;
   const data = await openDataset(nodeDirectory(dataset));
   const target = nodeDirectory(out);
   if (!paths.resume && !paths.replace && (await target.list()).includes(CHECKPOINT_NAME)) {
     throw new TtError("E_EXISTS", `${out} holds a run; --resume goes on with it, --replace starts over`, { file: out });
   }
   const runtime = await Runtime.create();
+  try {
+    return await trainOn(runtime, data, target, paths, settings, reporter);
+  } finally {
+    await runtime.close();
+  }
+}
+
+async function trainOn(
+  runtime: Runtime,
+  data: Dataset,
+  target: Directory,
+  paths: TrainPaths,
+  settings: TrainSettings,
+  reporter: Reporter,
+): Promise<number> {
+  const { name } = paths;
   const { model, progress } = await startModel(runtime, data, target, paths, settings);
   const save = (at: TrainingProgress): Promise<void> => saveCheckpoint(target, runtime, model, trainingConfig(settings), at);
   const uncompressedBytes = data.cardinalities.reduce((sum, rows) => sum + 4 * rows * settings.embeddingDim, 0);
@@ -81,7 +97,6 @@ export async function train(paths: TrainPaths, settings: TrainSettings, reporter
   await writeRunRecord(target, record);
   reporter.line(`${name}: test ${metricsText(test)}; ${record.stepMilliseconds.toFixed(2)} ms a step`);
   reporter.event("trained", { ...record, curve: undefined, evaluations: undefined });
-  await runtime.close();
   return 0;
 }
 

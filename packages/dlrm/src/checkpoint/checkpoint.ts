@@ -57,6 +57,11 @@ export async function loadCheckpoint(runtime: Runtime, directory: Directory): Pr
   const { tensors } = await readSafetensors(await directory.read(weights.name));
   // Every parameter is overwritten, so the seed of this draw is of no consequence.
   const model = new Dlrm(runtime, config, createRng(0));
-  await model.load(tensors);
+  try {
+    await model.load(tensors);
+  } catch (error) {
+    model.dispose();
+    throw error;
+  }
   return { model, manifest };
 }
