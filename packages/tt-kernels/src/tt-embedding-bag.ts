@@ -4,11 +4,10 @@ import {
   Parameter,
   type Runtime,
   type Tensor,
-  TtError,
   type UpdateRule,
   validateUpdateRule,
 } from "@tt-rec/tensor";
-import { coreShape, type TTShape, toDense } from "@tt-rec/tt-math";
+import { checkCores, coreShape, type TTShape, toDense } from "@tt-rec/tt-math";
 import type { Bags, EmbeddingBag, Plan, PlanMode, Pooling, SliceGradient, SliceGradients } from "./embedding-bag.ts";
 import { type Lookup, resolveBags } from "./lookup/lookup.ts";
 import { PlanBook } from "./lookup/plan-book.ts";
@@ -55,7 +54,7 @@ export class TTEmbeddingBag implements EmbeddingBag {
 
   /** Allocates the cores. Throws `E_SHAPE` if the number or the sizes of the initial cores do not fit the shape. */
   constructor(runtime: Runtime, { shape, cores, pooling = "sum" }: TTEmbeddingBagOptions) {
-    checkCores(shape, cores);
+    checkCores({ shape, cores });
     this.numEmbeddings = shape.numEmbeddings;
     this.embeddingDim = shape.embeddingDim;
     this.shape = shape;
@@ -147,7 +146,7 @@ export class TTEmbeddingBag implements EmbeddingBag {
 
   async toDense(): Promise<Tensor> {
     const dense = this.#runtime.tensor([this.numEmbeddings, this.embeddingDim]);
-    dense.data.set(toDense({ shape: this.shape, cores: this.#cores.map(({ weights }) => weights.data) }));
+    toDense({ shape: this.shape, cores: this.#cores.map(({ weights }) => weights.data) }, dense.data);
     return dense;
   }
 
@@ -166,16 +165,5 @@ export class TTEmbeddingBag implements EmbeddingBag {
     }
     plan.products = { tensors, version: this.#version };
     return tensors;
-  }
-}
-
-function checkCores(shape: TTShape, cores: readonly Float32Array[]): void {
-  if (cores.length !== shape.rowShape.length) {
-    throw new TtError("E_SHAPE", `${cores.length} cores for a train of ${shape.rowShape.length}`);
-  }
-  for (const [k, core] of cores.entries()) {
-    const expected = coreShape(shape, k);
-    const size = expected.reduce((a, b) => a * b, 1);
-    if (core.length !== size) throw new TtError("E_SHAPE", `core ${k} has ${core.length} elements, [${expected}] needs ${size}`);
   }
 }

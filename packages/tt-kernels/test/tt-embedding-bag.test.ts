@@ -282,7 +282,7 @@ test("misuse is refused by rule and leaves the cores alone", async (t) => {
   t.throws(() => new TTEmbeddingBag(runtime, { ...EXAMPLE, cores: EXAMPLE.cores.slice(1) }), { code: "E_SHAPE" });
   t.throws(() => new TTEmbeddingBag(runtime, { ...EXAMPLE, cores: EXAMPLE.cores.with(1, new Float32Array(35)) }), {
     code: "E_SHAPE",
-    message: "core 1 has 35 elements, [3,2,2,3] needs 36",
+    message: "cores[1] has 35 elements, [3,2,2,3] needs 36",
   });
   const plan = bag.plan(BATCH, TRAINING);
   await t.throwsAsync(other.forward(plan), { code: "E_OPTION", message: /another embedding bag/ });

@@ -1,16 +1,5 @@
 import { TtError } from "@tt-rec/tensor";
 
-/** Row-major strides of the digits of a row id: `[p2·p3, p3, 1]` for three factors. */
-export function rowStrides(rowShape: readonly number[]): number[] {
-  const strides = new Array<number>(rowShape.length);
-  let stride = 1;
-  for (let k = rowShape.length - 1; k >= 0; k--) {
-    strides[k] = stride;
-    stride *= rowShape[k];
-  }
-  return strides;
-}
-
 /**
  * Splits a row id into its digits, most significant first: index = (i1·p2 + i2)·p3 + i3.
  *

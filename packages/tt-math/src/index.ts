@@ -1,10 +1,10 @@
 export { KAGGLE_CARDINALITIES, TERABYTE_CARDINALITIES } from "./criteo-cardinalities.ts";
-export { rowDigits, rowIndex, rowStrides } from "./digits.ts";
+export { rowDigits, rowIndex } from "./digits.ts";
 export { type Initializer, initializeCores } from "./initialize-cores.ts";
 export { type CompressionPlan, type CompressionRequest, type PlannedTable, planCompression } from "./size-plan.ts";
 export { type SuggestShapeOptions, suggestShape } from "./suggest-shape.ts";
 export { toDense } from "./to-dense.ts";
-export type { TTCores } from "./tt-cores.ts";
+export { checkCores, type TTCores } from "./tt-cores.ts";
 export {
   compressionRatio,
   coreBytes,
@@ -14,4 +14,4 @@ export {
   type TTShape,
   type TTShapeOptions,
 } from "./tt-shape.ts";
-export { type TtSvdOptions, type TtSvdResult, ttSvd } from "./tt-svd.ts";
+export { type TTSvdOptions, type TTSvdResult, ttSvd } from "./tt-svd.ts";

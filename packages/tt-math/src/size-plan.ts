@@ -1,6 +1,6 @@
 import { TtError } from "@tt-rec/tensor";
 import { requirePositive } from "./limits.ts";
-import { compressionRatio, createTTShape, parameterCount, type TTShape } from "./tt-shape.ts";
+import { compressionRatio, coreBytes, createTTShape, parameterCount, type TTShape } from "./tt-shape.ts";
 
 /** Which tables of a model to compress, and how far. */
 export interface CompressionRequest {
@@ -70,6 +70,6 @@ function planTable(index: number, numEmbeddings: number, embeddingDim: number, r
     return { index, numEmbeddings, kind: "dense", parameters, bytes: 4 * parameters, ratio: 1 };
   }
   const shape = createTTShape({ numEmbeddings, embeddingDim, ranks });
-  const parameters = parameterCount(shape);
-  return { index, numEmbeddings, kind: "tt", shape, parameters, bytes: 4 * parameters, ratio: compressionRatio(shape) };
+  const [parameters, bytes] = [parameterCount(shape), coreBytes(shape)];
+  return { index, numEmbeddings, kind: "tt", shape, parameters, bytes, ratio: compressionRatio(shape) };
 }

@@ -1,21 +1,30 @@
 import { TtError } from "@tt-rec/tensor";
-import type { TTCores } from "./tt-cores.ts";
-import { coreShape, type TTShape } from "./tt-shape.ts";
+import { checkCores, type TTCores } from "./tt-cores.ts";
+import { coreShape } from "./tt-shape.ts";
 import { dot } from "./vector-loops.ts";
 
 /**
  * The table that TT-cores stand for, row-major [n, D], without the padding rows; sums are float64, results float32.
  *
+ * The table goes into the array `into` if there is one, else into a new one; it is returned.
+ *
  * Goes through the rows in order and multiplies only the cores whose digit moved, so rows with a common prefix share it.
  *
- * Throws E_SHAPE when a core has not the number of elements that the shape asks for, E_MEMORY when the table cannot be
+ * Throws E_SHAPE when a core or the array has not the number of elements that the shape asks for, E_MEMORY when the table cannot be
  * allocated.
  */
-export function toDense({ shape, cores }: TTCores): Float32Array {
+export function toDense(tt: TTCores, into?: Float32Array): Float32Array {
+  const { shape, cores } = tt;
   const { numEmbeddings, embeddingDim, rowShape, columnShape, ranks } = shape;
   const d = rowShape.length;
-  checkCores(shape, cores);
-  const table = allocate(numEmbeddings, embeddingDim);
+  checkCores(tt);
+  if (into !== undefined && into.length !== numEmbeddings * embeddingDim) {
+    throw new TtError(
+      "E_SHAPE",
+      `the table has ${numEmbeddings} x ${embeddingDim} elements, the array it goes into ${into.length}`,
+    );
+  }
+  const table = into ?? allocate(numEmbeddings, embeddingDim);
   // products[k] is the product of the slices of cores 0 … k, [q1·…·qk, r_(k+1)] row-major.
   const counts = columnShape.map((_, k) => columnShape.slice(0, k + 1).reduce((a, b) => a * b, 1));
   const products = counts.slice(0, -1).map((count, k) => new Float64Array(count * ranks[k + 1]));
@@ -90,18 +99,6 @@ function multiply(
     for (let a = 0; a < rank; a++) {
       const factor = left[i * rank + a];
       for (let b = 0; b < width; b++) out[i * width + b] += factor * core[start + a * width + b];
-    }
-  }
-}
-
-function checkCores(shape: TTShape, cores: readonly Float32Array[]): void {
-  if (cores.length !== shape.rowShape.length) {
-    throw new TtError("E_SHAPE", `${cores.length} cores for a shape of ${shape.rowShape.length}`);
-  }
-  for (const [k, core] of cores.entries()) {
-    const expected = coreShape(shape, k);
-    if (core.length !== expected.reduce((a, b) => a * b, 1)) {
-      throw new TtError("E_SHAPE", `cores[${k}] has ${core.length} elements, its shape is ${expected.join(" x ")}`);
     }
   }
 }

@@ -6,7 +6,7 @@ import { coreShape, createTTShape } from "./tt-shape.ts";
 import { addScaled, dot } from "./vector-loops.ts";
 
 /** What `ttSvd` aims at. */
-export interface TtSvdOptions {
+export interface TTSvdOptions {
   /** Rows n of the table. */
   readonly numEmbeddings: number;
   /** Row factors p; prod(p) ≥ n; the surplus rows count as zeros, which can raise the ranks. */
@@ -20,7 +20,7 @@ export interface TtSvdOptions {
 }
 
 /** A table in TT format and what it lost. */
-export interface TtSvdResult extends TTCores {
+export interface TTSvdResult extends TTCores {
   /**
    * Frobenius norm of the error over the norm of the table, from the dropped singular values in float64; the rounding of
    * the cores to float32, about 1e-7, comes on top. 0 for a table of zeros.
@@ -41,7 +41,7 @@ const NOISE = 1e-14;
  * Throws E_SHAPE or E_OPTION for factors and options that do not fit, E_NONFINITE when the table holds NaN or infinity
  * or its norm overflows.
  */
-export function ttSvd(matrix: Float32Array | Float64Array, options: TtSvdOptions): TtSvdResult {
+export function ttSvd(matrix: Float32Array | Float64Array, options: TTSvdOptions): TTSvdResult {
   const { numEmbeddings, rowShape, columnShape, epsilon = 0 } = options;
   const d = rowShape.length;
   const embeddingDim = columnShape.reduce((a, b) => a * b, 1);

@@ -9,7 +9,6 @@ import {
   parameterCount,
   rowDigits,
   rowIndex,
-  rowStrides,
   type TTShapeOptions,
 } from "../src/index.ts";
 
@@ -26,7 +25,6 @@ test("the published index splits hold", (t) => {
   t.deepEqual(rowDigits(1234567, [100, 200, 250]), [24, 138, 67]);
   t.deepEqual(rowDigits(4999999, [100, 200, 250]), [99, 199, 249]);
   t.deepEqual(rowDigits(10131226, [200, 220, 250]), [184, 44, 226]);
-  t.deepEqual(rowStrides([200, 220, 250]), [55000, 250, 1]);
 });
 
 test("digits and index are inverse for ids up to 2^32 − 2", (t) => {
@@ -42,7 +40,7 @@ test("digits and index are inverse for ids up to 2^32 − 2", (t) => {
         );
         const index = Math.min(Math.floor(share * rows), rows - 1);
         const digits = rowDigits(index, rowShape);
-        const strides = rowStrides(rowShape);
+        const strides = rowShape.map((_, k) => rowShape.slice(k + 1).reduce((a, b) => a * b, 1));
         t.is(rowIndex(digits, rowShape), index);
         t.is(
           digits.reduce((sum, digit, k) => sum + digit * strides[k], 0),

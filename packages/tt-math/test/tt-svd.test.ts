@@ -65,8 +65,15 @@ test("cores that do not fit their shape are refused", (t) => {
   t.throws(() => toDense({ shape, cores: cores.slice(1) }), { code: "E_SHAPE", message: "2 cores for a shape of 3" });
   t.throws(() => toDense({ shape, cores: [cores[0], cores[0], cores[2]] }), {
     code: "E_SHAPE",
-    message: "cores[1] has 8 elements, its shape is 3 x 2 x 2 x 3",
+    message: "cores[1] has 8 elements, [3,2,2,3] needs 36",
   });
+});
+
+test("the table goes into a given array of its size, and into no other", (t) => {
+  const into = new Float32Array(shape.numEmbeddings * shape.embeddingDim);
+  t.is(toDense({ shape, cores }, into), into);
+  t.deepEqual(into, toDense({ shape, cores }));
+  t.throws(() => toDense({ shape, cores }, into.subarray(1)), { code: "E_SHAPE" });
 });
 
 test("a table beyond memory is refused with its size", (t) => {
