@@ -1,7 +1,9 @@
 export type { DenseKernels, GemmLayout, GemmOptions } from "./dense/kernels.ts";
 export { ERROR_CODES, type ErrorCode, type ErrorPlace, isTtError, TtError } from "./errors.ts";
 export { type CommittedFile, type Directory, type FileContent, type ReadAt, sha256 } from "./files.ts";
+export { IdIndex } from "./id-index.ts";
 export { memoryDirectory, readBytes } from "./memory-directory.ts";
+export { mixBits } from "./mix-bits.ts";
 export type { ElementArrays, ElementType, HostTensor, NamedTensors } from "./named-tensors.ts";
 export { checkState, Parameter } from "./parameter.ts";
 export { createRng, type Rng } from "./rng.ts";

@@ -1,4 +1,4 @@
-import { IdIndex } from "./id-index.ts";
+import { IdIndex } from "@tt-rec/tensor";
 
 const MAX_COUNT = 0xffffffff;
 

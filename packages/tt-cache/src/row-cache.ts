@@ -1,6 +1,5 @@
-import type { Runtime } from "@tt-rec/tensor";
+import { IdIndex, type Runtime } from "@tt-rec/tensor";
 import { DenseEmbeddingBag, type Pooling } from "@tt-rec/tt-kernels";
-import { IdIndex } from "./id-index.ts";
 
 /** Rows of a table kept uncompressed: a map from row id to slot, and a dense bag over the slots that trains them. */
 export class RowCache {

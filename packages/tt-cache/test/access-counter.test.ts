@@ -1,6 +1,5 @@
 import test from "ava";
 import fc from "fast-check";
-import { IdIndex } from "../src/id-index.ts";
 import { AccessCounter } from "../src/index.ts";
 
 const RUNS = process.env.TT_REC_LONG ? 2000 : 50;
@@ -8,41 +7,6 @@ const LARGEST_ID = 2 ** 32 - 2;
 
 /** Ids from a small range, so that they repeat, and from the whole range; neighbours of powers of two among them. */
 const id = fc.oneof(fc.nat(12), fc.integer({ min: 0, max: LARGEST_ID }), fc.constantFrom(2 ** 31 - 1, 2 ** 31, LARGEST_ID));
-
-test("an id index numbers ids in order of their addition, as a Map does, through growth and for all 32 bits", (t) => {
-  fc.assert(
-    fc.property(
-      fc.array(id, { maxLength: 300 }),
-      fc.array(id, { maxLength: 20 }),
-      fc.integer({ min: 0, max: 40 }),
-      (added, asked, capacity) => {
-        const index = new IdIndex(capacity);
-        const model = new Map<number, number>();
-        for (const value of added) {
-          if (!model.has(value)) model.set(value, model.size);
-          t.is(index.add(value), model.get(value) ?? -1);
-        }
-        t.is(index.size, model.size);
-        t.deepEqual([...index.ids], [...model.keys()]);
-        for (const value of [...asked, ...added]) t.is(index.numberOf(value), model.get(value) ?? -1);
-      },
-    ),
-    { numRuns: RUNS },
-  );
-});
-
-test("an id index finds ids that collide, and stays at most half full", (t) => {
-  const index = new IdIndex(1);
-  const ids = Array.from({ length: 5000 }, (_, i) => (i % 4096) * 2 ** 20);
-  const distinct = [...new Set(ids)];
-  for (const value of ids) index.add(value);
-  t.deepEqual([...index.ids], distinct);
-  t.true(distinct.every((value, number) => index.numberOf(value) === number));
-  t.is(index.numberOf(3), -1);
-  // 4096 ids of 4 bytes, and twice as many slots.
-  t.is(distinct.length, 4096);
-  t.is(index.bytes, 4096 * 4 + 8192 * 4);
-});
 
 test("counts and their top k agree with a Map, ties going to the smaller id", (t) => {
   fc.assert(

@@ -1,5 +1,4 @@
-import { createRng, TtError } from "@tt-rec/tensor";
-import { mix } from "../mix.ts";
+import { createRng, mixBits, TtError } from "@tt-rec/tensor";
 import { requireWhole } from "../prepare/prepare-options.ts";
 import { plantModel, sigmoid } from "./planted-model.ts";
 import { createRowSource, type DrawnRow } from "./row-source.ts";
@@ -40,10 +39,10 @@ export function generateLog(options: GenerateOptions): AsyncIterable<Uint8Array>
 }
 
 async function* chunks(rows: number, seed: number, scale: number): AsyncGenerator<Uint8Array> {
-  const source = createRowSource(mix(seed ^ 0x5eed), scale);
-  const model = plantModel(mix(seed ^ 0xc11c), source);
+  const source = createRowSource(mixBits(seed ^ 0x5eed), scale);
+  const model = plantModel(mixBits(seed ^ 0xc11c), source);
   const rng = createRng(seed);
-  const tokenKeys = source.laws.map((_, column) => mix(mix(seed ^ 0x70c3) + column));
+  const tokenKeys = source.laws.map((_, column) => mixBits(mixBits(seed ^ 0x70c3) + column));
   const buffer = new Uint8Array(CHUNK_BYTES);
   let used = 0;
   for (let done = 0; done < rows; done++) {
@@ -67,7 +66,7 @@ function writeRow(buffer: Uint8Array, start: number, label: number, row: DrawnRo
   for (let column = 0; column < tokenKeys.length; column++) {
     buffer[end++] = TAB;
     // A bijection, so two ids of a column never share a token.
-    if (row.ranks[column] > 0) end = writeHex(buffer, end, mix(row.ranks[column] ^ tokenKeys[column]));
+    if (row.ranks[column] > 0) end = writeHex(buffer, end, mixBits(row.ranks[column] ^ tokenKeys[column]));
   }
   buffer[end++] = LINE_FEED;
   return end;

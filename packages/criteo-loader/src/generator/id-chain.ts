@@ -1,4 +1,4 @@
-import { mix } from "../mix.ts";
+import { mixBits } from "@tt-rec/tensor";
 import type { RankLaw } from "./zipf-mandelbrot.ts";
 
 /** Ranks below this keep their place: the head of each column of the chain is the head of the next. */
@@ -21,7 +21,7 @@ function mixedRank(rank: number, size: number, key: number): number {
   if (rank < KEPT_RANKS) return rank;
   const bits = 31 - Math.clz32(rank);
   const mask = 2 ** bits - 1;
-  const factor = mix(key + bits) | 1;
+  const factor = mixBits(key + bits) | 1;
   let low = rank & mask;
   // The last octave may be cut off: walk on until the rank is one that exists.
   do {

@@ -1,5 +1,4 @@
-import { createRng, type Rng } from "@tt-rec/tensor";
-import { mix } from "../mix.ts";
+import { createRng, mixBits, type Rng } from "@tt-rec/tensor";
 import { DENSE_COLUMNS } from "./column-table.ts";
 import type { DrawnRow, RowSource } from "./row-source.ts";
 
@@ -51,20 +50,20 @@ export interface PlantedModel {
  */
 export function plantModel(key: number, rows: RowSource): PlantedModel {
   const effects = ID_EFFECTS.map(([column, deviation], index) => {
-    const raw = (rank: number): number => hashedNormal(rank, mix(key + 2 * index + 1));
+    const raw = (rank: number): number => hashedNormal(rank, mixBits(key + 2 * index + 1));
     return { column, effect: standardized(raw, rows.laws[column].cumulative, rows.laws[column].size, deviation) };
   });
   const pairs = PAIR_EFFECTS.map(([first, second, deviation], index) => ({
     first,
     second,
     deviation,
-    key: mix(key - index - 1),
+    key: mixBits(key - index - 1),
   }));
   const featureLogit = (row: DrawnRow): number => {
     let sum = denseLogit(row);
     for (const { column, effect } of effects) sum += effect(row.ranks[column]);
     for (const { first, second, deviation, key } of pairs) {
-      sum += deviation * hashedNormal(mix(row.ranks[first] ^ key) + row.ranks[second], key);
+      sum += deviation * hashedNormal(mixBits(row.ranks[first] ^ key) + row.ranks[second], key);
     }
     return sum;
   };
@@ -124,7 +123,7 @@ export function sigmoid(value: number): number {
 
 /** A standard normal number that belongs to a word and a key (Box and Muller on two hashes). */
 function hashedNormal(word: number, key: number): number {
-  const radius = mix(word ^ key) >>> 0;
-  const angle = mix((word + 0x9e3779b9) ^ mix(key)) >>> 0;
+  const radius = mixBits(word ^ key) >>> 0;
+  const angle = mixBits((word + 0x9e3779b9) ^ mixBits(key)) >>> 0;
   return Math.sqrt(-2 * Math.log((radius + 1) / 2 ** 32)) * Math.cos((2 * Math.PI * angle) / 2 ** 32);
 }

@@ -1,5 +1,4 @@
-import type { Rng } from "@tt-rec/tensor";
-import { mix } from "../mix.ts";
+import { mixBits, type Rng } from "@tt-rec/tensor";
 import { CHAIN, DENSE_COLUMNS, type DenseColumn, ID_COLUMNS, MISSING_GROUPS } from "./column-table.ts";
 import { coarserRank } from "./id-chain.ts";
 import { type RankLaw, zipfMandelbrot } from "./zipf-mandelbrot.ts";
@@ -29,7 +28,7 @@ export function createRowSource(key: number, scale: number): RowSource {
   const links = CHAIN.slice(1).map((coarse, link) => ({
     fine: CHAIN[link],
     coarse,
-    map: coarserRank(laws[CHAIN[link]], laws[coarse], mix(key + link)),
+    map: coarserRank(laws[CHAIN[link]], laws[coarse], mixBits(key + link)),
   }));
   const drawn = ID_COLUMNS.map((_, column) => column).filter((column) => !links.some(({ coarse }) => coarse === column));
   const row: DrawnRow = { integers: new Float64Array(DENSE_COLUMNS.length), ranks: new Uint32Array(ID_COLUMNS.length) };

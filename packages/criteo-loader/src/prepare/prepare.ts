@@ -19,7 +19,7 @@ import { dayRows, splitRows } from "./split-rows.ts";
  * end for validation. Unlike DLRM's, the dictionaries come from training rows only; every other id is index 0.
  *
  * The sources are read three times: to count rows, to learn dictionaries, to encode. Memory is bounded by the
- * dictionaries (13 to 27 bytes a distinct training id) and one record batch. The output's bytes depend only on the
+ * dictionaries (16 to 32 bytes a distinct training id) and one record batch. The output's bytes depend only on the
  * sources' bytes, names and options. Whatever goes wrong, a folder without a complete data set has no manifest.
  *
  * Throws `E_OPTION`, `E_EXISTS` if the target holds a data set and `replace` is not set, `E_EMPTY` if a source has no

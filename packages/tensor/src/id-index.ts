@@ -1,7 +1,12 @@
-/** Never a row id, since a table has at most 2^32 − 1 rows: marks a free slot. */
+import { mixBits } from "./mix-bits.ts";
+
+/** Marks a free slot; no id has this number, since that would take 2^32 of them. */
 const FREE = 0xffffffff;
 
-/** Numbers distinct row ids in the order in which they are added: an open-addressing hash table on typed arrays. */
+/**
+ * Numbers distinct unsigned 32-bit ids 0, 1, 2, … in the order in which they are added: an open-addressing hash table on
+ * typed arrays that double, 12 to 24 bytes an id.
+ */
 export class IdIndex {
   #slots: Uint32Array;
   #ids: Uint32Array;
@@ -50,7 +55,7 @@ export class IdIndex {
   /** The slot that holds an id, or the free slot where it belongs; linear probing. */
   #find(id: number): number {
     const mask = this.#slots.length - 1;
-    let slot = hash(id) & mask;
+    let slot = mixBits(id) & mask;
     while (this.#slots[slot] !== FREE && this.#ids[this.#slots[slot]] !== id) slot = (slot + 1) & mask;
     return slot;
   }
@@ -67,12 +72,4 @@ export class IdIndex {
 /** A power of two that stays at most half full. */
 function slotsFor(capacity: number): number {
   return 2 ** Math.ceil(Math.log2(capacity * 2));
-}
-
-/** The finaliser of MurmurHash3: neighbouring ids land far apart. */
-function hash(id: number): number {
-  let h = id;
-  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
-  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
-  return (h ^ (h >>> 16)) >>> 0;
 }
