@@ -1,11 +1,12 @@
-import { type Directory, isTtError, memoryDirectory, type TtError } from "@tt-rec/tensor";
+import { type Directory, isTtError, memoryDirectory, sealJson, type TtError } from "@tt-rec/tensor";
 import { tableFromIPC } from "apache-arrow";
 import test from "ava";
 import fc from "fast-check";
 import { shuffledWindows } from "../src/dataset/window-plan.ts";
 import { type DatasetBatch, openDataset, openEncoder, prepare, type Split, verifyDataset } from "../src/index.ts";
 import { checkManifest } from "../src/manifest/check-manifest.ts";
-import { readManifest, serializeManifest } from "../src/manifest/read-manifest.ts";
+import { MANIFEST_FORMAT } from "../src/manifest/manifest.ts";
+import { readManifest } from "../src/manifest/read-manifest.ts";
 import { collect, directoryOf, runs, snapshot, source, testRandom } from "./support.ts";
 
 const SCHEMA = { label: "y", dense: ["a", "b", "c"], ids: ["u", "v", "w", "x", "z"] };
@@ -257,12 +258,12 @@ test("a newer version, another format and what is no JSON are refused as such", 
   const text = Buffer.from(files.get("manifest.json") as Uint8Array).toString();
   const opened = async (manifest: string): Promise<unknown> =>
     openDataset(await directoryOf(new Map(files).set("manifest.json", Buffer.from(manifest))));
-  await t.throwsAsync(opened(text.replace('"version":1', '"version":2')), {
+  await t.throwsAsync(opened(text.replace('"version": 1', '"version": 2')), {
     code: "E_VERSION",
     message: /version 2; .* version 1/,
   });
-  await t.throwsAsync(opened(text.replace("tt-rec-dataset", "other")), { code: "E_CORRUPT", message: /format = "other"/ });
-  for (const broken of ["", "{", "[]", "null", "7", `${text} `, text.slice(0, -1), text.replace("{", '{"rows":0,')]) {
+  await t.throwsAsync(opened(text.replace("tt-rec-dataset", "other")), { code: "E_CORRUPT", message: /format is "other"/ });
+  for (const broken of ["", "{", "[]", "null", "7", `${text} `, text.slice(0, -1), text.replace("{", '{"rows": 0,')]) {
     await t.throwsAsync(opened(broken), { code: "E_CORRUPT" }, broken.slice(0, 20));
   }
 });
@@ -295,7 +296,7 @@ test("a manifest with a right checksum but wrong content is refused with what is
     [withFile({ batches: file.batches.with(0, { ...file.batches[0], offset: Number.POSITIVE_INFINITY }) }), /offset = null/],
   ];
   for (const [manifest, message] of cases) {
-    await directory.commit("manifest.json", await serializeManifest(manifest as typeof clean));
+    await directory.commit("manifest.json", await sealJson(MANIFEST_FORMAT, manifest));
     await t.throwsAsync(openDataset(directory), { code: "E_CORRUPT", message }, String(message));
   }
   const polluted = JSON.parse('{"__proto__": {"polluted": true}}');
@@ -317,7 +318,7 @@ test("bytes with right checksums but other content are refused, not decoded into
     const part = bytes.slice(batch.offset, batch.offset + batch.byteLength);
     const batches = [{ ...batch, sha256: await hash(part) }];
     const listed = [{ ...manifest.files[0], sha256: await hash(bytes), batches }, ...manifest.files.slice(1)];
-    await sealed.commit("manifest.json", await serializeManifest({ ...manifest, cardinalities, files: listed }));
+    await sealed.commit("manifest.json", await sealJson(MANIFEST_FORMAT, { ...manifest, cardinalities, files: listed }));
     return sealed;
   };
   const train = files.get(name) as Uint8Array;

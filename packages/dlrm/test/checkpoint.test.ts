@@ -11,13 +11,14 @@ import {
   type HostTensor,
   memoryDirectory,
   type NamedTensors,
+  sealJson,
   sha256,
   writeSafetensors,
 } from "@tt-rec/tensor";
 import { nodeDirectory } from "@tt-rec/tensor/node";
 import { rejectsCode } from "@tt-rec/testing";
 import test, { type ExecutionContext } from "ava";
-import { encodeManifest } from "../src/checkpoint/manifest.ts";
+import { CHECKPOINT_FORMAT } from "../src/checkpoint/manifest.ts";
 import {
   type CheckpointManifest,
   Dlrm,
@@ -245,7 +246,7 @@ test.serial("weights that are whole but another model's are E_MISMATCH", async (
     const directory = memoryDirectory();
     const weights = await directory.commit("weights-1.safetensors", writeSafetensors(other));
     const manifest: CheckpointManifest = { config: CONFIG, training: RUN, progress: PROGRESS, engine: "reference", weights };
-    await directory.commit("checkpoint.json", await encodeManifest(manifest));
+    await directory.commit("checkpoint.json", await sealJson(CHECKPOINT_FORMAT, manifest));
     await rejectsCode(t, "E_MISMATCH", loadCheckpoint(runtime, directory));
   }
 });

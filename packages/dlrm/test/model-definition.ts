@@ -65,7 +65,7 @@ function defineTable({ name, embedding }: TableConfig, embeddingDim: number, par
   const cores = rowShape.map((_, k) => get(`core.${k}`));
   const table = denseFromCores(cores, rowShape, columnShape, [1, ...(ranks as number[]), 1]);
   if (embedding.cache !== undefined) {
-    const rows = get("cache.rows.table");
+    const rows = get("cache.rows");
     for (const [slot, id] of get("cache.ids").entries()) {
       table.set(rows.subarray(slot * embeddingDim, (slot + 1) * embeddingDim), id * embeddingDim);
     }

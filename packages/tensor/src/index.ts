@@ -10,5 +10,6 @@ export { createRng, type Rng } from "./rng.ts";
 export { Runtime, type RuntimeOptions } from "./runtime.ts";
 export { readSafetensors, type Safetensors } from "./safetensors/read.ts";
 export { writeSafetensors } from "./safetensors/write.ts";
+export { readSealedJson, type SealedFormat, sealJson } from "./sealed-json.ts";
 export { type Lifetime, type Memory, Tensor } from "./tensor.ts";
 export { type AdagradRule, type SgdRule, type UpdateRule, validateUpdateRule } from "./update-rule.ts";

@@ -2,32 +2,13 @@ import { createHash } from "node:crypto";
 import { type FileHandle, mkdir, open, readdir, rename, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { TtError } from "./errors.ts";
-import type { CommittedFile, Directory, FileContent, ReadAt } from "./files.ts";
-
-/** A file on disk, opened for reading; its owner closes it. */
-export interface NodeFile extends ReadAt {
-  /** Closes the file. Calling it twice is harmless. */
-  close(): Promise<void>;
-}
+import type { CommittedFile, Directory, FileContent } from "./files.ts";
 
 /** Suffix of files that are being written; a crash leaves them behind, and nothing reads them. */
 const ASIDE = ".partial";
 
 /** Bytes that are read at a time for a digest. */
 const PIECE_BYTES = 1 << 20;
-
-/** Opens a file on disk. Throws `E_NOT_FOUND` if there is none. */
-export async function openFile(path: string): Promise<NodeFile> {
-  const handle = await open(path, "r").catch((error: NodeJS.ErrnoException) => {
-    throw fileError(error, path);
-  });
-  const { size } = await handle.stat();
-  return {
-    byteLength: size,
-    slice: (start, end) => readExactly(handle, path, start, end),
-    close: () => handle.close(),
-  };
-}
 
 /** A folder on disk; it is made at the first commit. Names may not leave it. */
 export function nodeDirectory(path: string): Directory {
@@ -42,7 +23,7 @@ export function nodeDirectory(path: string): Directory {
     },
     async read(name) {
       const file = join(path, plainName(name));
-      const { size } = await statFile(file);
+      const { size } = await withFile(file, (handle) => handle.stat());
       return { byteLength: size, slice: (start, end) => withFile(file, (handle) => readExactly(handle, file, start, end)) };
     },
     async commit(name, content) {
@@ -94,10 +75,6 @@ async function writeAside(path: string, content: FileContent): Promise<Omit<Comm
     await handle.close();
   }
   return { byteLength, sha256: hash.digest("hex") };
-}
-
-async function statFile(path: string): Promise<{ size: number }> {
-  return withFile(path, (handle) => handle.stat());
 }
 
 async function withFile<T>(path: string, use: (handle: FileHandle) => Promise<T>): Promise<T> {

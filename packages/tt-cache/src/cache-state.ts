@@ -1,7 +1,7 @@
 import { type HostTensor, type NamedTensors, TtError } from "@tt-rec/tensor";
 import { AccessCounter } from "./access-counter.ts";
+import { CACHED_ROWS } from "./row-cache.ts";
 
-const ROWS_PREFIX = "cache.rows.";
 const OWN_NAMES = ["cache.ids", "cache.step", "counter.ids", "counter.counts"] as const;
 
 /** What a cache remembers besides its rows. */
@@ -19,7 +19,7 @@ export function writeCacheState(tt: NamedTensors, rows: NamedTensors, { ids, cou
   const vector = (data: Uint32Array): HostTensor => ({ dtype: "U32", shape: [data.length], data: data.slice() });
   return new Map([
     ...tt,
-    ...[...rows].map(([name, tensor]): [string, HostTensor] => [ROWS_PREFIX + name, tensor]),
+    ...rows,
     ["cache.ids", vector(ids)],
     ["cache.step", vector(Uint32Array.of(step))],
     ["counter.ids", vector(counter.ids)],
@@ -33,35 +33,16 @@ export function splitState(state: NamedTensors): { tt: NamedTensors; rows: Named
   const rows = new Map<string, HostTensor>();
   const own = new Map<string, HostTensor>();
   for (const [name, tensor] of state) {
-    if (name.startsWith(ROWS_PREFIX)) rows.set(name.slice(ROWS_PREFIX.length), tensor);
+    // The rows themselves, or their optimizer state.
+    if (name.endsWith(CACHED_ROWS)) rows.set(name, tensor);
     else if (OWN_NAMES.some((known) => known === name)) own.set(name, tensor);
     else tt.set(name, tensor);
   }
   return { tt, rows, own };
 }
 
-/** Checks the parts that belong to the cache and reads them. Throws `E_MISMATCH`. */
-export function readCacheState(
-  own: NamedTensors,
-  rows: NamedTensors,
-  capacity: number,
-  numEmbeddings: number,
-  embeddingDim: number,
-): CacheState {
-  if (!rows.has("table")) throw new TtError("E_MISMATCH", `the state has no tensor "${ROWS_PREFIX}table"`);
-  for (const [name, { dtype, shape, data }] of rows) {
-    const known = name === "table" || name === "adagrad.table";
-    if (!known || dtype !== "F32" || shape.length !== 2 || shape[0] !== capacity || shape[1] !== embeddingDim) {
-      throw new TtError(
-        "E_MISMATCH",
-        `tensor "${ROWS_PREFIX}${name}" is ${dtype} [${shape}]; the cache has rows F32 [${capacity},${embeddingDim}]`,
-      );
-    }
-    const size = capacity * embeddingDim;
-    if (data.length !== size) {
-      throw new TtError("E_MISMATCH", `tensor "${ROWS_PREFIX}${name}" has ${data.length} elements, ${size} were expected`);
-    }
-  }
+/** Checks what the cache remembers besides its rows, and reads it. Throws `E_MISMATCH`. */
+export function readCacheState(own: NamedTensors, capacity: number, numEmbeddings: number): CacheState {
   const ids = readVector(own, "cache.ids");
   const step = readVector(own, "cache.step");
   const counterIds = readVector(own, "counter.ids");

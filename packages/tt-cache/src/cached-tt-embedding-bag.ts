@@ -7,7 +7,6 @@ import {
   type PlanMode,
   type Pooling,
   resolveBags,
-  type SliceGradient,
   type SliceGradients,
   selectPositions,
   TTEmbeddingBag,
@@ -16,7 +15,7 @@ import {
 import { AccessCounter } from "./access-counter.ts";
 import { CacheMeter, type CacheMetrics } from "./cache-metrics.ts";
 import { type CacheState, readCacheState, splitState, writeCacheState } from "./cache-state.ts";
-import { RowCache } from "./row-cache.ts";
+import { CACHED_ROWS, RowCache } from "./row-cache.ts";
 import { isRefreshDue, type SemiDynamicSchedule, validateSchedule } from "./semi-dynamic-schedule.ts";
 
 /** Options of `CachedTTEmbeddingBag`: those of the TT bag, the size of the cache, and when it takes new rows. */
@@ -122,7 +121,7 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
     const tt = await this.#tt.backward(split.tt, gradient);
     const cached = await this.#cache.rows.backward(split.cached, gradient);
     for (const { values } of cached.parts) this.#gradients.set(values, split.generation);
-    const parts = [...tt.parts, ...cached.parts.map((part) => ({ ...part, parameter: CACHE_PREFIX + part.parameter }))];
+    const parts = [...tt.parts, ...cached.parts];
     const sumOfSquares = tt.sumOfSquares + cached.sumOfSquares;
     if (!split.weighted) return { parts, sumOfSquares };
     const weights = this.#runtime.scratch([plan.lookups]);
@@ -137,11 +136,8 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
    */
   async apply({ parts, sumOfSquares }: SliceGradients, rule: UpdateRule): Promise<void> {
     validateUpdateRule(rule);
-    const tt = { sumOfSquares, parts: parts.filter(({ parameter }) => !parameter.startsWith(CACHE_PREFIX)) };
-    const cached = {
-      sumOfSquares,
-      parts: parts.filter(({ parameter }) => parameter.startsWith(CACHE_PREFIX)).map(withoutPrefix),
-    };
+    const tt = { sumOfSquares, parts: parts.filter(({ parameter }) => parameter !== CACHED_ROWS) };
+    const cached = { sumOfSquares, parts: parts.filter(({ parameter }) => parameter === CACHED_ROWS) };
     // The TT bag checks its part before it writes, so the cached part must be known to be good by then.
     for (const { values } of cached.parts) this.#assertCurrent(this.#gradients.get(values) ?? this.#generation);
     this.#cache.rows.checkGradients(cached);
@@ -163,8 +159,9 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
 
   async load(state: NamedTensors): Promise<void> {
     const { tt, rows, own } = splitState(state);
-    const cache: CacheState = readCacheState(own, rows, this.#cache.capacity, this.numEmbeddings, this.embeddingDim);
-    // The TT bag checks its part before it writes, and what follows was checked above.
+    const cache: CacheState = readCacheState(own, this.#cache.capacity, this.numEmbeddings);
+    // The TT bag checks its part before it writes, so the other parts must be known to be good by then.
+    this.#cache.rows.checkState(rows);
     await this.#tt.load(tt);
     await this.#cache.rows.load(rows);
     this.#cache.assign(cache.ids);
@@ -241,13 +238,6 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
     this.#generation++;
     this.#meter.countRefresh(evictions, performance.now() - start);
   }
-}
-
-/** Marks the parameters of the cached rows among those of the cores. */
-const CACHE_PREFIX = "cache.rows.";
-
-function withoutPrefix(part: SliceGradient): SliceGradient {
-  return { ...part, parameter: part.parameter.slice(CACHE_PREFIX.length) };
 }
 
 function scatter(target: Tensor, positions: Uint32Array, source: Tensor | undefined): void {

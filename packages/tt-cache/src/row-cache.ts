@@ -1,6 +1,9 @@
 import { IdIndex, type Runtime } from "@tt-rec/tensor";
 import { DenseEmbeddingBag, type Pooling } from "@tt-rec/tt-kernels";
 
+/** Name of the cached rows among the parameters of their bag, in states and gradients. */
+export const CACHED_ROWS = "cache.rows";
+
 /** Rows of a table kept uncompressed: a map from row id to slot, and a dense bag over the slots that trains them. */
 export class RowCache {
   /** Most rows it can hold. */
@@ -11,7 +14,7 @@ export class RowCache {
 
   constructor(runtime: Runtime, capacity: number, embeddingDim: number, pooling: Pooling) {
     this.capacity = capacity;
-    this.rows = new DenseEmbeddingBag(runtime, { numEmbeddings: capacity, embeddingDim, pooling });
+    this.rows = new DenseEmbeddingBag(runtime, { numEmbeddings: capacity, embeddingDim, pooling, name: CACHED_ROWS });
     this.#index = new IdIndex(capacity);
   }
 

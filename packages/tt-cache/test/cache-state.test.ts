@@ -88,14 +88,14 @@ test("a damaged state is refused whole: E_MISMATCH, and nothing is written", asy
   t.deepEqual(
     [...good.keys()].sort(),
     [
-      ...["adagrad.core.0", "adagrad.core.1", "cache.ids", "cache.rows.adagrad.table", "cache.rows.table", "cache.step"],
+      ...["adagrad.core.0", "adagrad.core.1", "cache.ids", "adagrad.cache.rows", "cache.rows", "cache.step"],
       ...["core.0", "core.1", "counter.counts", "counter.ids"],
     ].sort(),
   );
   const short = (name: string): HostTensor => ({ ...(good.get(name) as HostTensor), data: new Float32Array(3) });
   const damages: [string, HostTensor | undefined, RegExp][] = [
     ["core.1", undefined, /no tensor "core\.1"/],
-    ["cache.rows.table", undefined, /no tensor "cache\.rows\.table"/],
+    ["cache.rows", undefined, /no tensor "cache\.rows"/],
     ["cache.ids", undefined, /no tensor "cache\.ids"/],
     ["cache.step", undefined, /no tensor "cache\.step"/],
     ["counter.ids", undefined, /no tensor "counter\.ids"/],
@@ -106,10 +106,10 @@ test("a damaged state is refused whole: E_MISMATCH, and nothing is written", asy
     ["core.0", floats(11, 1, 3, 13), /core\.0/],
     ["core.0", short("core.0"), /"core\.0" has 3 elements/],
     ["adagrad.core.1", floats(1), /adagrad\.core\.1/],
-    ["cache.rows.table", floats(6, 15), /\[6,15\]; the cache has rows F32 \[7,15\]/],
-    ["cache.rows.table", short("cache.rows.table"), /"cache\.rows\.table" has 3 elements, 105 were expected/],
-    ["cache.rows.adagrad.table", floats(105), /cache\.rows\.adagrad\.table/],
-    ["cache.rows.table", { dtype: "F64", shape: [7, 15], data: new Float64Array(105) }, /F64/],
+    ["cache.rows", floats(6, 15), /"cache\.rows" is F32 \[6,15\], F32 \[7,15\] was expected/],
+    ["cache.rows", short("cache.rows"), /"cache\.rows" has 3 elements, \[7,15\] needs 105/],
+    ["adagrad.cache.rows", floats(105), /adagrad\.cache\.rows/],
+    ["cache.rows", { dtype: "F64", shape: [7, 15], data: new Float64Array(105) }, /F64/],
     ["cache.ids", vector(0, 1, 2, 3, 4, 5, 6, 7), /8 cached rows, the cache 7/],
     ["cache.ids", vector(0, 1, 76), /cache\.ids\[2\] = 76 is not below the number of embeddings, 76/],
     ["cache.ids", vector(0, 1, 0), /cache\.ids holds an id twice/],

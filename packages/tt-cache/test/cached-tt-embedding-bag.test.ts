@@ -141,7 +141,7 @@ test("gradients of cores, cached rows and weights agree with finite differences 
         Float64Array.from(rows),
         1e-2,
       );
-      allClose(t, spread(gradients, "cache.rows.table", rows.length), byRow, 1e-5);
+      allClose(t, spread(gradients, "cache.rows", rows.length), byRow, 1e-5);
       t.true(byRow.some((value) => value !== 0));
       const byWeight = finiteDifferences((weights) => loss(table, weights), Float64Array.from(bags.weights), 1e-2);
       allClose(t, gradients.weights?.data ?? [], byWeight, 1e-5);
@@ -240,7 +240,7 @@ test("another bag's plan and gradients, bad rules and bad batches are refused, a
     const [first] = gradients.parts;
     const tooMany = {
       ...first,
-      parameter: "cache.rows.table",
+      parameter: "cache.rows",
       slices: Uint32Array.of(0, 1, 2),
       values: runtime.scratch([3, 15]),
     };
@@ -248,7 +248,7 @@ test("another bag's plan and gradients, bad rules and bad batches are refused, a
       [{ ...first, parameter: "cache.rows.other" }, "E_OPTION"],
       [{ ...first, parameter: "core.5" }, "E_OPTION"],
       [{ ...first, parameter: "core.1" }, "E_SHAPE"],
-      [{ ...first, parameter: "cache.rows.table" }, "E_SHAPE"],
+      [{ ...first, parameter: "cache.rows" }, "E_SHAPE"],
       [tooMany, "E_SHAPE"],
     ] as const) {
       await t.throwsAsync(bag.apply({ ...gradients, parts: [...gradients.parts, bad] }, SGD), { code });

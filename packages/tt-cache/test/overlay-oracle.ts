@@ -62,6 +62,6 @@ export function partsOf(state: NamedTensors, shape: TTShape): { cores: Float32Ar
   return {
     cores: shape.rowShape.map((_, k) => Float32Array.from(data(`core.${k}`))),
     ids: Array.from(data("cache.ids")),
-    rows: Float32Array.from(data("cache.rows.table")),
+    rows: Float32Array.from(data("cache.rows")),
   };
 }

@@ -155,7 +155,7 @@ test("a refresh loads every cached row anew from the cores, drops what it had le
     filled.rows.map((value, i) => value - 0.25 - (i < dim ? 0.25 / Math.SQRT2 : 0)),
     1e-6,
   );
-  t.deepEqual((await bag.state()).get("cache.rows.adagrad.table")?.data.subarray(dim - 1, dim + 1), Float32Array.of(8, 4));
+  t.deepEqual((await bag.state()).get("adagrad.cache.rows")?.data.subarray(dim - 1, dim + 1), Float32Array.of(8, 4));
 
   // Row 7 stays in the cache and loses what it learned; row 11 takes the slot of row 100.
   await step(11, 11, 11);
@@ -164,7 +164,7 @@ test("a refresh loads every cached row anew from the cores, drops what it had le
   t.notDeepEqual(refreshed.cores, filled.cores);
   const now = ttTable(refreshed.cores);
   allClose(t, refreshed.rows, [...rowOf(now, 7), ...rowOf(now, 11)], 1e-5);
-  t.true((await bag.state()).get("cache.rows.adagrad.table")?.data.every((value) => value === 0));
+  t.true((await bag.state()).get("adagrad.cache.rows")?.data.every((value) => value === 0));
   await step(7);
   allClose(
     t,

@@ -23,6 +23,8 @@ export interface DenseEmbeddingBagOptions {
   readonly embeddingDim: number;
   /** How rows of a bag are joined. Default `sum`. */
   readonly pooling?: Pooling;
+  /** Name of the table in states and gradients. Default `table`. */
+  readonly name?: string;
   /** Fills the zeroed table [n, D] in place, row-major. */
   readonly initialize?: (table: Float32Array) => void;
 }
@@ -42,7 +44,10 @@ export class DenseEmbeddingBag implements EmbeddingBag {
   readonly #plans = new PlanBook<DensePlan>();
 
   /** Allocates the table. Throws `E_SHAPE` on bad extents and `E_MEMORY` if the bytes are not to be had. */
-  constructor(runtime: Runtime, { numEmbeddings, embeddingDim, pooling = "sum", initialize }: DenseEmbeddingBagOptions) {
+  constructor(
+    runtime: Runtime,
+    { numEmbeddings, embeddingDim, pooling = "sum", name = "table", initialize }: DenseEmbeddingBagOptions,
+  ) {
     if (!(Number.isInteger(numEmbeddings) && numEmbeddings >= 1 && numEmbeddings < 2 ** 32)) {
       throw new TtError("E_SHAPE", `numEmbeddings = ${numEmbeddings} is not a whole number from 1 to 2^32 − 1`);
     }
@@ -53,7 +58,7 @@ export class DenseEmbeddingBag implements EmbeddingBag {
     this.embeddingDim = embeddingDim;
     this.#runtime = runtime;
     this.#pooling = pooling;
-    this.#table = new Parameter(runtime, "table", [numEmbeddings, embeddingDim]);
+    this.#table = new Parameter(runtime, name, [numEmbeddings, embeddingDim]);
     initialize?.(this.#table.weights.data);
   }
 
@@ -116,8 +121,13 @@ export class DenseEmbeddingBag implements EmbeddingBag {
     return new Map(this.#table.entries());
   }
 
-  async load(state: NamedTensors): Promise<void> {
+  /** Throws what `load` would throw, for bags that are built from this one and must know before they write. */
+  checkState(state: NamedTensors): void {
     checkState([this.#table], state);
+  }
+
+  async load(state: NamedTensors): Promise<void> {
+    this.checkState(state);
     this.#table.load(state);
   }
 

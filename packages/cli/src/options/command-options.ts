@@ -1,7 +1,6 @@
 import type { PrepareOptions } from "@tt-rec/criteo-loader";
-import { TtError } from "@tt-rec/tensor";
 import type { GenerateOptions } from "../commands/generate.ts";
-import { booleanOption, choiceOption, flagOf, integerOption, numberOption, type OptionSpec } from "./option-spec.ts";
+import { booleanOption, choiceOption, integerOption, integersOption, numberOption, type OptionSpec } from "./option-spec.ts";
 import type { RawSettings } from "./resolve-settings.ts";
 
 /** Specifications of a command's settings, by name. */
@@ -53,9 +52,9 @@ export interface PlanFlags {
 /** Flags of `plan`. */
 export const PLAN_OPTIONS: OptionSpecs<PlanFlags> = {
   preset: choiceOption("kaggle", ["kaggle", "terabyte"], "Table sizes of Criteo Kaggle (D = 16) or Terabyte (D = 64)"),
-  cardinalities: listOption([], "Rows of each table"),
+  cardinalities: integersOption([], ",", "Rows of each table"),
   tables: integerOption(7, 0, "How many of the largest tables to store as TT-cores"),
-  ranks: listOption([8, 16, 32, 64], "TT-ranks to compare"),
+  ranks: integersOption([8, 16, 32, 64], ",", "TT-ranks to compare"),
   embeddingDim: integerOption(16, 1, "Columns D of every table; a preset has its own"),
 };
 
@@ -71,20 +70,4 @@ export function readGiven<T>(specs: OptionSpecs<T>, flags: RawSettings): Partial
 export function readAll<T>(specs: OptionSpecs<T>, flags: RawSettings): T {
   const names = Object.keys(specs) as (keyof T)[];
   return { ...(Object.fromEntries(names.map((name) => [name, specs[name].default])) as T), ...readGiven(specs, flags) };
-}
-
-function listOption(fallback: readonly number[], description: string): OptionSpec<readonly number[]> {
-  return {
-    default: fallback,
-    description,
-    placeholder: "n,n,n",
-    schema: { type: "array", items: { type: "integer", minimum: 1 } },
-    parse(name, value) {
-      const numbers = String(value).split(",").map(Number);
-      if (!numbers.every((number) => Number.isSafeInteger(number) && number >= 1)) {
-        throw new TtError("E_OPTION", `${flagOf(name)} = ${JSON.stringify(value)} is not a list of whole numbers like 8,16,32`);
-      }
-      return numbers;
-    },
-  };
 }

@@ -76,17 +76,22 @@ export function choiceOption<T extends string>(fallback: T, choices: readonly T[
   };
 }
 
-/** Widths of an MLP: 512-256-64-16 on the command line, a list in JSON. */
-export function widthsOption(fallback: readonly number[], description: string): OptionSpec<readonly number[]> {
+/** Whole numbers of at least 1: on the command line with `separator` between them, in JSON a list. */
+export function integersOption(
+  fallback: readonly number[],
+  separator: "-" | ",",
+  description: string,
+): OptionSpec<readonly number[]> {
   return {
     default: fallback,
     description,
-    placeholder: "n-n-n",
+    placeholder: ["n", "n", "n"].join(separator),
     schema: { type: "array", items: { type: "integer", minimum: 1 } },
     parse(name, value) {
-      const parts = Array.isArray(value) ? value.map(toNumber) : String(value).split("-").map(toNumber);
-      if (!parts.every((part) => Number.isSafeInteger(part) && part >= 1))
-        throw refuse(name, value, "a list of whole numbers like 512-256-16");
+      const parts = (Array.isArray(value) ? value : String(value).split(separator)).map(toNumber);
+      if (!parts.every((part) => Number.isSafeInteger(part) && part >= 1)) {
+        throw refuse(name, value, `a list of whole numbers like ${[512, 256, 16].join(separator)}`);
+      }
       return parts;
     },
   };

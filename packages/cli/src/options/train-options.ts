@@ -1,4 +1,4 @@
-import { booleanOption, choiceOption, integerOption, numberOption, type OptionSpec, widthsOption } from "./option-spec.ts";
+import { booleanOption, choiceOption, integerOption, integersOption, numberOption, type OptionSpec } from "./option-spec.ts";
 
 /** Everything that determines a training run, besides the data set. */
 export interface TrainSettings {
@@ -24,8 +24,8 @@ export interface TrainSettings {
 /** The settings of `tt-rec train`; the defaults are DLRM's for Criteo Kaggle, uncompressed. */
 export const TRAIN_OPTIONS: { readonly [name in keyof TrainSettings]: OptionSpec<TrainSettings[name]> } = {
   embeddingDim: integerOption(16, 1, "Columns D of every embedding table"),
-  bottomMlp: widthsOption([512, 256, 64, 16], "Output widths of the bottom MLP; the last is the embedding dimension"),
-  topMlp: widthsOption([512, 256, 1], "Output widths of the top MLP; the last is 1"),
+  bottomMlp: integersOption([512, 256, 64, 16], "-", "Output widths of the bottom MLP; the last is the embedding dimension"),
+  topMlp: integersOption([512, 256, 1], "-", "Output widths of the top MLP; the last is 1"),
   ttTables: integerOption(0, 0, "How many of the largest tables to store as TT-cores; 0 trains the uncompressed model"),
   ttRanks: integerOption(32, 1, "TT-rank R of those tables, clipped where a bond allows less"),
   cacheShare: numberOption(

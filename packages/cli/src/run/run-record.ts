@@ -1,12 +1,9 @@
 import type { BinaryMetrics, Split } from "@tt-rec/dlrm";
-import { type Directory, TtError } from "@tt-rec/tensor";
+import { type Directory, readSealedJson, type SealedFormat, sealJson } from "@tt-rec/tensor";
 import type { TrainSettings } from "../options/train-options.ts";
 
-/** Name of the file that describes a run, beside its checkpoint. */
-const RECORD_NAME = "run.json";
-
-const FORMAT = "tt-rec-run";
-const VERSION = 1;
+/** The file that describes a run, beside its checkpoint. */
+const RECORD_FORMAT: SealedFormat = { file: "run.json", format: "tt-rec-run", version: 1 };
 
 /** Means over some neighbouring steps. */
 export interface CurvePoint {
@@ -54,23 +51,11 @@ export interface RunRecord {
 
 /** Stores a record. */
 export async function writeRunRecord(directory: Directory, record: RunRecord): Promise<void> {
-  const text = `${JSON.stringify({ format: FORMAT, version: VERSION, ...record }, null, 1)}\n`;
-  await directory.commit(RECORD_NAME, new TextEncoder().encode(text));
+  await directory.commit(RECORD_FORMAT.file, await sealJson(RECORD_FORMAT, record));
 }
 
 /** Reads the record of a finished run. Throws `E_NOT_FOUND`, `E_CORRUPT` or `E_VERSION`. */
 export async function readRunRecord(directory: Directory): Promise<RunRecord> {
-  const file = await directory.read(RECORD_NAME);
-  const text = new TextDecoder().decode(await file.slice(0, file.byteLength));
-  let value: { format?: unknown; version?: unknown };
-  try {
-    value = JSON.parse(text) as typeof value;
-  } catch (cause) {
-    throw new TtError("E_CORRUPT", `${RECORD_NAME} is not JSON`, { file: RECORD_NAME }, { cause });
-  }
-  if (value?.format !== FORMAT)
-    throw new TtError("E_CORRUPT", `${RECORD_NAME} is not the record of a run`, { file: RECORD_NAME });
-  if (value.version !== VERSION)
-    throw new TtError("E_VERSION", `${RECORD_NAME} has version ${value.version}; this release reads version ${VERSION}`);
-  return value as unknown as RunRecord;
+  // What the checksum vouches for was written by writeRunRecord.
+  return (await readSealedJson(directory, RECORD_FORMAT)) as unknown as RunRecord;
 }

@@ -9,8 +9,6 @@ type Json = Record<string, unknown>;
 /** Checks that parsed JSON has every field of a manifest, no other, and that its numbers fit together. Throws `E_CORRUPT`. */
 export function checkManifest(value: unknown): Manifest {
   const manifest = object(value, "manifest", [
-    "format",
-    "version",
     "schema",
     "cardinalities",
     "rows",

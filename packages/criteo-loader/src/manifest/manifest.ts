@@ -1,12 +1,11 @@
+import type { SealedFormat } from "@tt-rec/tensor";
 import type { LogSchema } from "../log/log-schema.ts";
 import type { PreparedWith } from "../prepare/prepare-options.ts";
 
 /** Name of the manifest in a data set. It is written last: a folder without it is no data set. */
 export const MANIFEST_FILE = "manifest.json";
-/** Value of `Manifest.format`. */
-export const FORMAT = "tt-rec-dataset";
-/** The version of the format that this package writes and reads. */
-export const VERSION = 1;
+/** The file of a data set's manifest. */
+export const MANIFEST_FORMAT: SealedFormat = { file: MANIFEST_FILE, format: "tt-rec-dataset", version: 1 };
 
 /** The parts of a data set, in the order of the log. */
 export const SPLITS: readonly Split[] = ["train", "test", "validation"];
@@ -63,10 +62,6 @@ export interface DictionariesFile {
 
 /** What a data set holds; the file `manifest.json`. */
 export interface Manifest {
-  /** Always "tt-rec-dataset". */
-  readonly format: typeof FORMAT;
-  /** Version of the format. */
-  readonly version: typeof VERSION;
   /** Columns of the raw log. */
   readonly schema: LogSchema;
   /** Number of indices of each id column: the out-of-vocabulary id 0 and every id that was kept. */

@@ -1,11 +1,10 @@
-import { type Directory, TtError } from "@tt-rec/tensor";
+import { type Directory, sealJson, TtError } from "@tt-rec/tensor";
 import { type FileLayout, writeArrowFile } from "../arrow/write-arrow-file.ts";
 import { DICTIONARIES_FILE, saveDictionaries } from "../dictionary/dictionaries-file.ts";
 import { Dictionary } from "../dictionary/dictionary.ts";
 import { CRITEO_SCHEMA } from "../log/log-schema.ts";
 import type { LogSource } from "../log/log-source.ts";
-import { FORMAT, MANIFEST_FILE, type Manifest, type ManifestFile, SPLITS, splitFile, VERSION } from "../manifest/manifest.ts";
-import { serializeManifest } from "../manifest/read-manifest.ts";
+import { MANIFEST_FILE, MANIFEST_FORMAT, type Manifest, type ManifestFile, SPLITS, splitFile } from "../manifest/manifest.ts";
 import { encodedBatches, RowReader } from "./encode-rows.ts";
 import { type LogPass, startPass } from "./log-pass.ts";
 import { type PreparedWith, type PrepareOptions, resolveOptions } from "./prepare-options.ts";
@@ -56,8 +55,6 @@ export async function prepare(sources: readonly LogSource[], target: Directory, 
     await encoding.close();
   }
   const manifest: Manifest = {
-    format: FORMAT,
-    version: VERSION,
     schema: { label: schema.label, dense: schema.dense, ids: schema.ids },
     cardinalities: dictionaries.map((dictionary) => dictionary.cardinality),
     rows: { train: split.train, test: split.test, validation: split.validation },
@@ -67,7 +64,7 @@ export async function prepare(sources: readonly LogSource[], target: Directory, 
     files,
     dictionaries: saved,
   };
-  await target.commit(MANIFEST_FILE, await serializeManifest(manifest));
+  await target.commit(MANIFEST_FILE, await sealJson(MANIFEST_FORMAT, manifest));
   return manifest;
 }
 

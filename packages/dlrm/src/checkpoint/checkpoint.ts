@@ -1,7 +1,16 @@
-import { createRng, type Directory, isTtError, type Runtime, readSafetensors, TtError, writeSafetensors } from "@tt-rec/tensor";
+import {
+  createRng,
+  type Directory,
+  isTtError,
+  type Runtime,
+  readSafetensors,
+  sealJson,
+  TtError,
+  writeSafetensors,
+} from "@tt-rec/tensor";
 import { Dlrm } from "../dlrm.ts";
 import type { TrainingConfig, TrainingProgress } from "../train.ts";
-import { CHECKPOINT_NAME, type CheckpointManifest, encodeManifest, readManifest } from "./manifest.ts";
+import { CHECKPOINT_FORMAT, CHECKPOINT_NAME, type CheckpointManifest, readManifest } from "./manifest.ts";
 
 const WEIGHTS_NAME = /^weights-(\d+)\.safetensors$/;
 
@@ -21,7 +30,7 @@ export async function saveCheckpoint(
   const name = `weights-${generation}.safetensors`;
   const weights = await directory.commit(name, writeSafetensors(await model.state()));
   const manifest: CheckpointManifest = { config: model.config, training, progress, engine: runtime.kernels.engine, weights };
-  await directory.commit(CHECKPOINT_NAME, await encodeManifest(manifest));
+  await directory.commit(CHECKPOINT_NAME, await sealJson(CHECKPOINT_FORMAT, manifest));
   for (const file of previous) await directory.remove(file);
 }
 
