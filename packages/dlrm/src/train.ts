@@ -34,7 +34,7 @@ export interface TrainingProgress {
 export interface EvaluationPlan {
   /** Split to score. */
   readonly split: Split;
-  /** Steps between evaluations; one more follows each epoch. Absent: only after each epoch. */
+  /** Steps between evaluations; an epoch ends with one in any case. Absent: only after each epoch. */
   readonly everySteps?: number;
 }
 
@@ -100,6 +100,7 @@ export async function* train(
   validateTrainingConfig(config, evaluation);
   const { epochs, batchSize, shuffle, seed } = config;
   let progress = from;
+  let evaluatedAt: number | undefined;
   while (progress.epoch < epochs) {
     const request = { split: "train", batchSize, shuffle, seed, epoch: progress.epoch, start: progress.batch } as const;
     for await (const batch of source.batches(request)) {
@@ -114,10 +115,13 @@ export async function* train(
       yield* refreshEvents(model, refreshes, progress);
       if (evaluation?.everySteps !== undefined && progress.step % evaluation.everySteps === 0) {
         yield await evaluationEvent(model, source, evaluation.split, progress);
+        evaluatedAt = progress.step;
       }
     }
     progress = { step: progress.step, epoch: progress.epoch + 1, batch: 0 };
-    if (evaluation !== undefined) yield await evaluationEvent(model, source, evaluation.split, progress);
+    // The last step of the epoch may just have been evaluated.
+    if (evaluation !== undefined && evaluatedAt !== progress.step)
+      yield await evaluationEvent(model, source, evaluation.split, progress);
   }
 }
 

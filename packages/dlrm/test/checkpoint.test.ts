@@ -16,7 +16,7 @@ import {
   writeSafetensors,
 } from "@tt-rec/tensor";
 import { nodeDirectory } from "@tt-rec/tensor/node";
-import { rejectsCode } from "@tt-rec/testing";
+import { copyState, rejectsCode } from "@tt-rec/testing";
 import test, { type ExecutionContext } from "ava";
 import { CHECKPOINT_FORMAT } from "../src/checkpoint/manifest.ts";
 import {
@@ -30,7 +30,7 @@ import {
   type TrainingProgress,
   train,
 } from "../src/index.ts";
-import { bitsOf, copyState, EMBEDDINGS, OPTIMIZERS, randomBatch, runtime, smallConfig, syntheticSource } from "./support.ts";
+import { bitsOf, EMBEDDINGS, OPTIMIZERS, randomBatch, runtime, smallConfig, syntheticSource } from "./support.ts";
 
 const KILLS = process.env.TT_REC_LONG ? 200 : 20;
 const FLIPS = process.env.TT_REC_LONG ? 2000 : 200;

@@ -1,9 +1,9 @@
 import { createRng, type HostTensor, isTtError, type NamedTensors } from "@tt-rec/tensor";
-import { allClose, finiteDifferences, rejectsCode, throwsCode } from "@tt-rec/testing";
+import { allClose, copyState, finiteDifferences, rejectsCode, throwsCode } from "@tt-rec/testing";
 import test, { type ExecutionContext } from "ava";
 import { type Batch, Dlrm, type DlrmConfig, type EmbeddingConfig, type TableConfig } from "../src/index.ts";
 import { defineLogits, defineLoss, parametersOf } from "./model-definition.ts";
-import { bitsOf, copyState, EMBEDDINGS, randomBatch, runtime, smallConfig } from "./support.ts";
+import { bitsOf, EMBEDDINGS, randomBatch, runtime, smallConfig } from "./support.ts";
 
 // A runtime has one step at a time, so tests that use it are serial.
 const KINDS = ["dense", "tt", "cached"] as const;

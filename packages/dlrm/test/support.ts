@@ -103,11 +103,6 @@ export function syntheticSource(config: DlrmConfig, rows: number): BatchSource &
   }
 }
 
-/** A copy of a state. */
-export function copyState(state: NamedTensors): NamedTensors {
-  return new Map([...state].map(([name, tensor]) => [name, { ...tensor, data: tensor.data.slice() } as typeof tensor]));
-}
-
 /** A digest of all names, shapes and bits of a state: a single bit tells two states apart. */
 export function bitsOf(state: NamedTensors): string {
   const hash = createHash("sha256");

@@ -1,9 +1,9 @@
 import { createRng, type HostTensor, Runtime, type UpdateRule } from "@tt-rec/tensor";
-import { randomBags } from "@tt-rec/testing";
+import { copyState, randomBags, scratchFrom } from "@tt-rec/testing";
 import type { TTShape } from "@tt-rec/tt-math";
 import test from "ava";
 import { CachedTTEmbeddingBag } from "../src/index.ts";
-import { copyState, normals, randomCores, SHAPES, scratchFrom } from "./overlay-oracle.ts";
+import { normals, randomCores, SHAPES } from "./overlay-oracle.ts";
 
 const RUNS = process.env.TT_REC_LONG ? 23 : 9;
 const RULES: readonly UpdateRule[] = [

@@ -1,10 +1,10 @@
 import { createRng, Runtime, type UpdateRule } from "@tt-rec/tensor";
-import { allClose, finiteDifferences, poolRows, randomBags } from "@tt-rec/testing";
-import type { Bags, Pooling, SliceGradients } from "@tt-rec/tt-kernels";
+import { allClose, finiteDifferences, poolRows, randomBags, scratchFrom, spreadSlices } from "@tt-rec/testing";
+import type { Bags, Pooling } from "@tt-rec/tt-kernels";
 import { parameterCount, type TTShape } from "@tt-rec/tt-math";
 import test from "ava";
 import { CachedTTEmbeddingBag } from "../src/index.ts";
-import { normals, overlayTable, partsOf, randomCores, SHAPES, scratchFrom } from "./overlay-oracle.ts";
+import { normals, overlayTable, partsOf, randomCores, SHAPES } from "./overlay-oracle.ts";
 
 const RUNS = process.env.TT_REC_LONG ? 12 : 1;
 /** The cache fills after the first step of a run and refreshes after the fourth. */
@@ -43,16 +43,6 @@ async function warmed(runtime: Runtime, shape: TTShape, hot: readonly number[]):
   });
   await train(runtime, bag, { indices: Uint32Array.from(hot) }, 1);
   return bag;
-}
-
-/** Spreads touched slices over the whole parameter. */
-function spread({ parts }: SliceGradients, name: string, size: number): Float32Array {
-  const all = new Float32Array(size);
-  const part = parts.find(({ parameter }) => parameter === name);
-  if (part === undefined) return all;
-  const slice = part.values.size / Math.max(1, part.slices.length);
-  for (const [i, index] of part.slices.entries()) all.set(part.values.data.subarray(i * slice, (i + 1) * slice), index * slice);
-  return all;
 }
 
 test("forward pools the overlaid table, for every depth and pooling, cold, filled, trained and refreshed", async (t) => {
@@ -120,7 +110,7 @@ test("gradients of cores, cached rows and weights agree with finite differences 
           Float64Array.from(sample, (entry) => core[entry]),
           2 ** -7,
         );
-        const actual = spread(gradients, `core.${k}`, core.length);
+        const actual = spreadSlices(gradients, `core.${k}`, core.length);
         allClose(
           t,
           sample.map((entry) => actual[entry]),
@@ -141,7 +131,7 @@ test("gradients of cores, cached rows and weights agree with finite differences 
         Float64Array.from(rows),
         1e-2,
       );
-      allClose(t, spread(gradients, "cache.rows", rows.length), byRow, 1e-5);
+      allClose(t, spreadSlices(gradients, "cache.rows", rows.length), byRow, 1e-5);
       t.true(byRow.some((value) => value !== 0));
       const byWeight = finiteDifferences((weights) => loss(table, weights), Float64Array.from(bags.weights), 1e-2);
       allClose(t, gradients.weights?.data ?? [], byWeight, 1e-5);

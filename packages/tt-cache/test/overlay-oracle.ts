@@ -1,4 +1,4 @@
-import { createRng, type HostTensor, type NamedTensors, type Rng, type Runtime, type Tensor } from "@tt-rec/tensor";
+import { createRng, type NamedTensors, type Rng } from "@tt-rec/tensor";
 import { denseFromCores } from "@tt-rec/testing";
 import { createTTShape, type TTShape } from "@tt-rec/tt-math";
 
@@ -24,13 +24,6 @@ export function randomCores(shape: TTShape, seed: number): Float32Array[] {
   );
 }
 
-/** A scratch tensor with these values. */
-export function scratchFrom(runtime: Runtime, shape: readonly number[], values: ArrayLike<number>): Tensor {
-  const tensor = runtime.scratch(shape);
-  tensor.data.set(values);
-  return tensor;
-}
-
 /** Normal numbers in single precision. */
 export function normals(rng: Rng, length: number): Float32Array {
   return Float32Array.from({ length }, () => rng.normal());
@@ -49,11 +42,6 @@ export function overlayTable(
     for (let j = 0; j < dim; j++) table[ids[slot] * dim + j] = cachedRows[slot * dim + j];
   }
   return table;
-}
-
-/** A copy of a state that later updates leave alone. */
-export function copyState(state: NamedTensors): Map<string, HostTensor> {
-  return new Map([...state].map(([name, tensor]) => [name, { ...tensor, data: tensor.data.slice() } as HostTensor]));
 }
 
 /** The parts of a cached bag's state: cores, ids in the cache, and their rows. */

@@ -1,11 +1,11 @@
 import { createRng, Runtime, type UpdateRule } from "@tt-rec/tensor";
-import { allClose, denseFromCores, poolRows, randomBags } from "@tt-rec/testing";
+import { allClose, denseFromCores, poolRows, randomBags, scratchFrom } from "@tt-rec/testing";
 import { TTEmbeddingBag } from "@tt-rec/tt-kernels";
 import test from "ava";
 import fc from "fast-check";
 import { CachedTTEmbeddingBag } from "../src/index.ts";
 import { isRefreshDue } from "../src/semi-dynamic-schedule.ts";
-import { normals, overlayTable, partsOf, randomCores, SHAPES, scratchFrom } from "./overlay-oracle.ts";
+import { normals, overlayTable, partsOf, randomCores, SHAPES } from "./overlay-oracle.ts";
 
 const TRAINING = { training: true };
 const SGD: UpdateRule = { kind: "sgd", learningRate: 0.5 };

@@ -1,9 +1,18 @@
-import { createRng, type HostTensor, Runtime, type Tensor, type UpdateRule } from "@tt-rec/tensor";
-import { allClose, denseFromCores, finiteDifferences, poolRows, randomBags } from "@tt-rec/testing";
+import { createRng, Runtime, type UpdateRule } from "@tt-rec/tensor";
+import {
+  allClose,
+  copyState,
+  denseFromCores,
+  finiteDifferences,
+  poolRows,
+  randomBags,
+  scratchFrom,
+  spreadSlices,
+} from "@tt-rec/testing";
 import { createTTShape, parameterCount, type TTShape } from "@tt-rec/tt-math";
 import test from "ava";
 import fc from "fast-check";
-import { type Bags, type Pooling, type SliceGradients, TTEmbeddingBag } from "../src/index.ts";
+import { type Bags, type Pooling, TTEmbeddingBag } from "../src/index.ts";
 import { EXAMPLE, EXAMPLE_EXTENTS, EXAMPLE_GRADIENTS, toRowMajor } from "./integer-example.ts";
 
 const RUNS = process.env.TT_REC_LONG ? 200 : 25;
@@ -41,32 +50,9 @@ function scenario(shape: TTShape, seed: number): Scenario {
   return { shape, cores, bags, rng };
 }
 
-function scratchFrom(runtime: Runtime, shape: readonly number[], values: ArrayLike<number>): Tensor {
-  const tensor = runtime.scratch(shape);
-  tensor.data.set(values);
-  return tensor;
-}
-
-/** Spreads touched slices over the whole parameter. */
-function spread({ parts }: SliceGradients, name: string, size: number): Float32Array {
-  const all = new Float32Array(size);
-  const part = parts.find(({ parameter }) => parameter === name);
-  if (part === undefined) return all;
-  const slice = part.values.size / Math.max(1, part.slices.length);
-  for (const [i, index] of part.slices.entries()) all.set(part.values.data.subarray(i * slice, (i + 1) * slice), index * slice);
-  return all;
-}
-
 async function coresOf(bag: TTEmbeddingBag): Promise<Float32Array[]> {
   const state = await bag.state();
   return bag.shape.rowShape.map((_, k) => Float32Array.from(state.get(`core.${k}`)?.data ?? []));
-}
-
-/** A copy of a bag's state that later updates leave alone. */
-async function copyState(bag: TTEmbeddingBag): Promise<Map<string, HostTensor>> {
-  return new Map(
-    [...(await bag.state())].map(([name, tensor]) => [name, { ...tensor, data: tensor.data.slice() } as HostTensor]),
-  );
 }
 
 test("the integer example's table, pooled output and gradients are exact", async (t) => {
@@ -79,7 +65,7 @@ test("the integer example's table, pooled output and gradients are exact", async
     t.deepEqual([...(await bag.forward(plan)).data], [-39, 84, -29, 44, 0, 0, 0, 0, 0, 42, -6, 57]);
     const gradients = await bag.backward(plan, scratchFrom(runtime, [3, 4], OUTPUT_GRADIENT));
     for (const [k, expected] of EXAMPLE_GRADIENTS.entries()) {
-      const actual = spread(gradients, `core.${k}`, expected.length);
+      const actual = spreadSlices(gradients, `core.${k}`, expected.length);
       t.deepEqual(actual, toRowMajor(expected, EXAMPLE_EXTENTS[k]));
     }
     t.is(gradients.sumOfSquares, 2579 + 2190 + 2649);
@@ -159,7 +145,7 @@ test("gradients of cores and weights agree with finite differences of the defini
           start,
           2 ** -7,
         );
-        const actual = spread(gradients, `core.${k}`, core.length);
+        const actual = spreadSlices(gradients, `core.${k}`, core.length);
         allClose(
           t,
           sample.map((entry) => actual[entry]),
@@ -192,7 +178,7 @@ test("the adjoint identity ⟨forward(dG), g⟩ = ⟨dG, backward(g)⟩ holds fo
         );
         const out = await moved.forward(moved.plan(bags, TRAINING));
         const left = out.data.reduce((sum, value, i) => sum + value * gradient.data[i], 0);
-        const slices = spread(await bag.backward(plan, gradient), `core.${last}`, cores[last].length);
+        const slices = spreadSlices(await bag.backward(plan, gradient), `core.${last}`, cores[last].length);
         const right = slices.reduce((sum, value, i) => sum + value * change[i], 0);
         const scale = Math.sqrt(out.data.reduce((sum, value) => sum + value * value, 0)) + 1;
         t.true(Math.abs(left - right) < 1e-4 * scale * Math.sqrt(gradient.size + 1), `${left} and ${right}`);
@@ -249,7 +235,7 @@ test("a plan outlives its step: forward in one and backward in a later one give 
   await runtime.step(() => bag.forward(plan));
   await runtime.step(async () => {
     const gradients = await bag.backward(plan, scratchFrom(runtime, [3, 4], OUTPUT_GRADIENT));
-    t.deepEqual(spread(gradients, "core.1", 36), toRowMajor(EXAMPLE_GRADIENTS[1], EXAMPLE_EXTENTS[1]));
+    t.deepEqual(spreadSlices(gradients, "core.1", 36), toRowMajor(EXAMPLE_GRADIENTS[1], EXAMPLE_EXTENTS[1]));
     t.is(gradients.sumOfSquares, 2579 + 2190 + 2649);
   });
 });
@@ -309,7 +295,7 @@ test("state survives a round trip into a fresh bag, optimizer state included, an
   const update = (bag: TTEmbeddingBag): Promise<void> =>
     runtime.step(() => bag.step(bag.plan(BATCH, TRAINING), scratchFrom(runtime, [3, 4], OUTPUT_GRADIENT), rule));
   await update(trained);
-  const saved = await copyState(trained);
+  const saved = copyState(await trained.state());
   const fresh = new TTEmbeddingBag(runtime, EXAMPLE);
   await fresh.load(saved);
   t.is(fresh.bytes, trained.bytes);
@@ -333,7 +319,7 @@ test("state survives a round trip into a fresh bag, optimizer state included, an
 test("loading a state without optimizer state drops the old one, and products of older cores are not taken for today's", async (t) => {
   const runtime = await Runtime.create({ poison: true });
   const bag = new TTEmbeddingBag(runtime, EXAMPLE);
-  const start = await copyState(bag);
+  const start = copyState(await bag.state());
   const plan = bag.plan(BATCH, TRAINING);
   await runtime.step(async () => {
     await bag.step(plan, scratchFrom(runtime, [3, 4], OUTPUT_GRADIENT), { kind: "adagrad", learningRate: 1 });
