@@ -1,11 +1,19 @@
-/** Gradients of some slices of some parameters, as an embedding bag gives them. */
+import type { FloatTensor } from "./scratch-from.ts";
+
+/** Gradients of some slices of a parameter. */
+export interface StackedGradient {
+  /** Name of the parameter. */
+  readonly parameter: string;
+  /** Numbers of the slices. */
+  readonly slices: Uint32Array;
+  /** Their gradients, one after the other. */
+  readonly values: FloatTensor;
+}
+
+/** Gradients as an embedding bag gives them. */
 export interface StackedGradients {
-  /** One entry a parameter: its name, the slices, and their gradients one after the other. */
-  readonly parts: readonly {
-    readonly parameter: string;
-    readonly slices: Uint32Array;
-    readonly values: { readonly data: Float32Array };
-  }[];
+  /** One entry a parameter. */
+  readonly parts: readonly StackedGradient[];
 }
 
 /** Spreads the gradients of a parameter's touched slices over all of its `size` elements; the others are 0. */

@@ -1,7 +1,5 @@
-/** Row-major products of the small matrices of a chain, at offsets of larger arrays. All of them add to `out`. */
-
-/** `out += a·b` with `a` m×k, `b` k×n, `out` m×n. */
-export function addNN(
+/** Adds to `out` (m×n) a row-major product of small matrices, each at an offset of a larger array; k is summed over. */
+type AddProduct = (
   a: Float32Array,
   aOffset: number,
   b: Float32Array,
@@ -11,7 +9,10 @@ export function addNN(
   m: number,
   n: number,
   k: number,
-): void {
+) => void;
+
+/** `out += a·b` with `a` m×k, `b` k×n, `out` m×n. */
+export const addNN: AddProduct = (a, aOffset, b, bOffset, out, outOffset, m, n, k) => {
   for (let i = 0; i < m; i++) {
     const row = outOffset + i * n;
     for (let p = 0; p < k; p++) {
@@ -20,20 +21,10 @@ export function addNN(
       for (let j = 0; j < n; j++) out[row + j] += x * b[source + j];
     }
   }
-}
+};
 
 /** `out += aᵀ·b` with `a` k×m, `b` k×n, `out` m×n. */
-export function addTN(
-  a: Float32Array,
-  aOffset: number,
-  b: Float32Array,
-  bOffset: number,
-  out: Float32Array,
-  outOffset: number,
-  m: number,
-  n: number,
-  k: number,
-): void {
+export const addTN: AddProduct = (a, aOffset, b, bOffset, out, outOffset, m, n, k) => {
   for (let p = 0; p < k; p++) {
     const source = bOffset + p * n;
     for (let i = 0; i < m; i++) {
@@ -42,20 +33,10 @@ export function addTN(
       for (let j = 0; j < n; j++) out[row + j] += x * b[source + j];
     }
   }
-}
+};
 
 /** `out += a·bᵀ` with `a` m×k, `b` n×k, `out` m×n. */
-export function addNT(
-  a: Float32Array,
-  aOffset: number,
-  b: Float32Array,
-  bOffset: number,
-  out: Float32Array,
-  outOffset: number,
-  m: number,
-  n: number,
-  k: number,
-): void {
+export const addNT: AddProduct = (a, aOffset, b, bOffset, out, outOffset, m, n, k) => {
   for (let i = 0; i < m; i++) {
     const left = aOffset + i * k;
     for (let j = 0; j < n; j++) {
@@ -65,4 +46,4 @@ export function addNT(
       out[outOffset + i * n + j] += sum;
     }
   }
-}
+};
