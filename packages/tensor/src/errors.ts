@@ -9,6 +9,7 @@ export const ERROR_CODES = [
   "E_DISPOSED",
   "E_STALE_PLAN",
   "E_MEMORY",
+  "E_WORKER",
   "E_NONFINITE",
   "E_NOT_FOUND",
   "E_EXISTS",

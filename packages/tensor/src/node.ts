@@ -4,6 +4,8 @@ import { basename, join } from "node:path";
 import { TtError } from "./errors.ts";
 import type { CommittedFile, Directory, FileContent } from "./files.ts";
 
+export { type SystemBlasOptions, systemBlas } from "./blas/system-blas.ts";
+
 /** Suffix of files that are being written; a crash leaves them behind, and nothing reads them. */
 const ASIDE = ".partial";
 

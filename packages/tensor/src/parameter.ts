@@ -1,10 +1,22 @@
 import { TtError } from "./errors.ts";
 import type { HostTensor, NamedTensors } from "./named-tensors.ts";
 import type { Runtime } from "./runtime.ts";
-import type { Tensor } from "./tensor.ts";
-import { type UpdateRule, updateRange } from "./update-rule.ts";
+import { sizeOfShape, type Tensor } from "./tensor.ts";
+import { type UpdateRule, updateSlice } from "./update-rule.ts";
 
-const ADAGRAD_PREFIX = "adagrad.";
+/** Prefix of the accumulators' names in a state, by the rule that keeps them. */
+const STATE_PREFIXES = { adagrad: "adagrad.", rowWiseAdagrad: "rowWiseAdagrad." } as const;
+
+/** A rule that keeps accumulators. */
+type StatefulKind = keyof typeof STATE_PREFIXES;
+
+const STATEFUL_KINDS = Object.keys(STATE_PREFIXES) as StatefulKind[];
+
+/** Options of `Parameter`. */
+export interface ParameterOptions {
+  /** Whether to allocate it as an embedding table, which may be too large for the heap: see `Runtime.table`. */
+  readonly table?: boolean;
+}
 
 /**
  * Trainable weights under a name, with the optimizer state that belongs to them. The first axis counts slices (table
@@ -15,14 +27,14 @@ export class Parameter {
   readonly name: string;
   /** The weights. */
   readonly weights: Tensor;
-  readonly #runtime: Runtime;
-  #accumulators: Tensor | undefined;
+  readonly #allocate: (shape: readonly number[]) => Tensor;
+  readonly #accumulators = new Map<StatefulKind, Tensor>();
 
   /** Allocates zeroed weights. Throws as `Runtime.tensor` does. */
-  constructor(runtime: Runtime, name: string, shape: readonly number[]) {
+  constructor(runtime: Runtime, name: string, shape: readonly number[], { table = false }: ParameterOptions = {}) {
     this.name = name;
-    this.weights = runtime.tensor(shape);
-    this.#runtime = runtime;
+    this.#allocate = (extents) => (table ? runtime.table(extents) : runtime.tensor(extents));
+    this.weights = this.#allocate(shape);
   }
 
   /** Elements of one slice. */
@@ -37,78 +49,92 @@ export class Parameter {
 
   /** Bytes of weights and optimizer state. */
   get bytes(): number {
-    return this.weightBytes + (this.#accumulators?.size ?? 0) * Float32Array.BYTES_PER_ELEMENT;
+    let elements = 0;
+    for (const { size } of this.#accumulators.values()) elements += size;
+    return this.weightBytes + elements * Float32Array.BYTES_PER_ELEMENT;
   }
 
   /** Names of its entries in a state: the weights, and the optimizer state if there is any. */
-  get stateNames(): readonly [string, string] {
-    return [this.name, ADAGRAD_PREFIX + this.name];
+  get stateNames(): readonly string[] {
+    return [this.name, ...STATEFUL_KINDS.map((kind) => STATE_PREFIXES[kind] + this.name)];
   }
 
-  /** Updates all weights from a gradient of their shape. */
-  update(rule: UpdateRule, gradient: Tensor): void {
-    updateRange(rule, this.weights.data, 0, gradient.data, 0, this.weights.size, this.#stateFor(rule));
+  /** The accumulators that a rule needs, made at the first need; undefined if it needs none. */
+  stateFor({ kind }: UpdateRule): Tensor | undefined {
+    if (kind === "sgd") return undefined;
+    let state = this.#accumulators.get(kind);
+    if (state === undefined) {
+      state = this.#allocate(this.#stateShape(kind));
+      this.#accumulators.set(kind, state);
+    }
+    return state;
   }
 
   /** Updates some slices, each once, from their stacked gradients [slices.length, sliceSize]; the others do not change. */
   updateSlices(rule: UpdateRule, slices: Uint32Array, gradients: Tensor): void {
-    const state = this.#stateFor(rule);
+    const state = this.stateFor(rule)?.data;
     const [weights, values, size] = [this.weights.data, gradients.data, this.sliceSize];
-    for (let i = 0; i < slices.length; i++) updateRange(rule, weights, slices[i] * size, values, i * size, size, state);
+    for (const [i, slice] of slices.entries()) updateSlice(rule, weights, slice * size, values, i * size, size, state, slice);
   }
 
   /** Forgets the optimizer state. */
   resetState(): void {
-    this.#accumulators?.data.fill(0);
+    for (const state of this.#accumulators.values()) state.data.fill(0);
   }
 
   /** Weights and optimizer state by name, as views. */
   entries(): [string, HostTensor][] {
-    const [weights, accumulators] = this.stateNames;
-    const entries: [string, HostTensor][] = [[weights, hostView(this.weights)]];
-    if (this.#accumulators !== undefined) entries.push([accumulators, hostView(this.#accumulators)]);
-    return entries;
+    const states = [...this.#accumulators].map(([kind, state]): [string, HostTensor] => [
+      STATE_PREFIXES[kind] + this.name,
+      hostView(state),
+    ]);
+    return [[this.name, hostView(this.weights)], ...states];
   }
 
   /** Throws `E_MISMATCH` unless a state has the weights, and whatever it has of this parameter in the right shape. */
   check(state: NamedTensors): void {
     if (!state.has(this.name)) throw mismatch(this.name, `the state has no tensor "${this.name}"`);
-    const { shape, size } = this.weights;
-    for (const name of this.stateNames) {
-      const tensor = state.get(name);
-      if (tensor === undefined) continue;
-      if (tensor.dtype !== "F32" || String(tensor.shape) !== String(shape)) {
-        throw mismatch(name, `tensor "${name}" is ${tensor.dtype} [${tensor.shape}], F32 [${shape}] was expected`);
-      }
-      if (tensor.data.length !== size) {
-        throw mismatch(name, `tensor "${name}" has ${tensor.data.length} elements, [${shape}] needs ${size}`);
-      }
-    }
+    checkTensor(state, this.name, this.weights.shape);
+    for (const kind of STATEFUL_KINDS) checkTensor(state, STATE_PREFIXES[kind] + this.name, this.#stateShape(kind));
   }
 
   /** Copies weights and optimizer state from a state that `check` has accepted; without optimizer state there, it is forgotten. */
   load(state: NamedTensors): void {
-    const [weights, accumulators] = this.stateNames.map((name) => state.get(name));
+    const weights = state.get(this.name);
     if (weights !== undefined) this.weights.data.set(weights.data);
-    if (accumulators === undefined) {
-      this.#accumulators?.dispose();
-      this.#accumulators = undefined;
-    } else {
-      this.#accumulators ??= this.#runtime.tensor(this.weights.shape);
-      this.#accumulators.data.set(accumulators.data);
+    for (const kind of STATEFUL_KINDS) {
+      const saved = state.get(STATE_PREFIXES[kind] + this.name);
+      if (saved === undefined) {
+        this.#accumulators.get(kind)?.dispose();
+        this.#accumulators.delete(kind);
+      } else {
+        const own = this.#accumulators.get(kind) ?? this.#allocate(this.#stateShape(kind));
+        this.#accumulators.set(kind, own);
+        own.data.set(saved.data);
+      }
     }
   }
 
   /** Frees weights and optimizer state. */
   dispose(): void {
     this.weights.dispose();
-    this.#accumulators?.dispose();
+    for (const state of this.#accumulators.values()) state.dispose();
   }
 
-  /** The accumulators that a rule needs, made at the first need. */
-  #stateFor(rule: UpdateRule): Float32Array | undefined {
-    if (rule.kind === "adagrad") this.#accumulators ??= this.#runtime.tensor(this.weights.shape);
-    return this.#accumulators?.data;
+  #stateShape(kind: StatefulKind): readonly number[] {
+    return kind === "adagrad" ? this.weights.shape : this.weights.shape.slice(0, 1);
+  }
+}
+
+function checkTensor(state: NamedTensors, name: string, shape: readonly number[]): void {
+  const tensor = state.get(name);
+  if (tensor === undefined) return;
+  if (tensor.dtype !== "F32" || String(tensor.shape) !== String(shape)) {
+    throw mismatch(name, `tensor "${name}" is ${tensor.dtype} [${tensor.shape}], F32 [${shape}] was expected`);
+  }
+  const size = sizeOfShape(shape);
+  if (tensor.data.length !== size) {
+    throw mismatch(name, `tensor "${name}" has ${tensor.data.length} elements, [${shape}] needs ${size}`);
   }
 }
 

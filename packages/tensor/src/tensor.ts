@@ -10,6 +10,8 @@ export interface Memory {
 export interface Lifetime {
   /** False once the tensors may no longer be read. */
   alive: boolean;
+  /** Gives the bytes back; called once, at the end of life. */
+  readonly release?: () => void;
 }
 
 /** Number of elements of a tensor of this shape; an empty shape is a scalar. Throws `E_SHAPE` on a bad extent. */
@@ -33,7 +35,8 @@ export class Tensor {
   readonly size: number;
   /** Byte offset of the first element in the memory. */
   readonly byteOffset: number;
-  readonly #memory: Memory;
+  /** The memory that the elements live in: the runtime's heap, or a large table's own. */
+  readonly memory: Memory;
   readonly #lifetime: Lifetime;
 
   /** @internal */
@@ -41,7 +44,7 @@ export class Tensor {
     this.shape = [...shape];
     this.size = sizeOfShape(shape);
     this.byteOffset = byteOffset;
-    this.#memory = memory;
+    this.memory = memory;
     this.#lifetime = lifetime;
   }
 
@@ -53,7 +56,7 @@ export class Tensor {
     if (!this.#lifetime.alive) {
       throw new TtError("E_DISPOSED", `the tensor of shape [${this.shape}] was used after its end of life`);
     }
-    return new Float32Array(this.#memory.buffer, this.byteOffset, this.size);
+    return new Float32Array(this.memory.buffer, this.byteOffset, this.size);
   }
 
   /** True after the end of its life, when `data` throws. */
@@ -67,11 +70,13 @@ export class Tensor {
     if (size !== this.size) {
       throw new TtError("E_SHAPE", `shape [${shape}] has ${size} elements, the tensor [${this.shape}] has ${this.size}`);
     }
-    return new Tensor(shape, this.#memory, this.byteOffset, this.#lifetime);
+    return new Tensor(shape, this.memory, this.byteOffset, this.#lifetime);
   }
 
   /** Frees a parameter; views and reshapes of it die too. Calling it twice is harmless. */
   dispose(): void {
+    if (!this.#lifetime.alive) return;
     this.#lifetime.alive = false;
+    this.#lifetime.release?.();
   }
 }

@@ -39,7 +39,7 @@ test("optimizer state is made at the first need, counted, saved under its own na
     ["w"],
   );
   const gradient = gradientOf(runtime, [3, 4]);
-  parameter.update({ kind: "adagrad", learningRate: 1, eps: 0 }, gradient);
+  parameter.updateSlices({ kind: "adagrad", learningRate: 1, eps: 0 }, Uint32Array.of(0, 1), gradient);
   t.is(parameter.bytes, 2 * parameter.weightBytes);
   t.deepEqual([...parameter.weights.data], [0, 0]);
   const saved = new Map(parameter.entries());
@@ -48,9 +48,27 @@ test("optimizer state is made at the first need, counted, saved under its own na
   t.deepEqual(new Map(parameter.entries()).get("adagrad.w"), tensorOf([2], [0, 0]));
 });
 
+test("row-wise accumulators are one a slice, have a name of their own, and live beside element-wise ones", async (t) => {
+  const { runtime, parameter } = await parameterOf([0, 0, 0, 0, 0, 0], [3, 2]);
+  const rule = { kind: "rowWiseAdagrad", learningRate: 1, eps: 1e-10 } as const;
+  parameter.updateSlices(rule, Uint32Array.of(0, 2), gradientOf(runtime, [3, 3, 4, -4]));
+  t.deepEqual([...parameter.weights.data], [-1, -1, 0, 0, -1, 1]);
+  t.deepEqual(new Map(parameter.entries()).get("rowWiseAdagrad.w"), tensorOf([3], [9, 0, 16]));
+  t.is(parameter.bytes, parameter.weightBytes + 12);
+  t.is(parameter.stateFor({ kind: "sgd", learningRate: 1 }), undefined);
+  t.deepEqual(parameter.stateFor({ kind: "adagrad", learningRate: 1 })?.shape, [3, 2]);
+  t.deepEqual([...parameter.stateNames], ["w", "adagrad.w", "rowWiseAdagrad.w"]);
+  throwsCode(
+    t,
+    "E_MISMATCH",
+    () => parameter.check(new Map([...parameter.entries(), ["rowWiseAdagrad.w", tensorOf([2], [1, 1])]])),
+    /"rowWiseAdagrad\.w" is F32 \[2\], F32 \[3\] was expected/,
+  );
+});
+
 test("load replaces weights and state, and a state without accumulators drops those at hand", async (t) => {
   const { runtime, parameter } = await parameterOf([1, 1], [2]);
-  parameter.update({ kind: "adagrad", learningRate: 1 }, gradientOf(runtime, [3, 4]));
+  parameter.updateSlices({ kind: "adagrad", learningRate: 1 }, Uint32Array.of(0, 1), gradientOf(runtime, [3, 4]));
   parameter.load(
     new Map([
       ["w", tensorOf([2], [5, 6])],
