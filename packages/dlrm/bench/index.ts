@@ -1,4 +1,4 @@
-import { createRng, Runtime } from "@tt-rec/tensor";
+import { createRng, Runtime, type UpdateRule } from "@tt-rec/tensor";
 import { type BenchmarkResult, report, runBenchmark, saveResults } from "@tt-rec/testing";
 import { KAGGLE_CARDINALITIES } from "@tt-rec/tt-math";
 import { type Batch, Dlrm, type DlrmConfig, type EmbeddingConfig, type OptimizerConfig } from "../src/index.ts";
@@ -10,6 +10,7 @@ const LARGEST = 7;
 /** Samples that a case goes through in turn; the caches are filled from as many. */
 const SAMPLES = 8192;
 const OPTIMIZER: OptimizerConfig = { kind: "sgd", learningRate: 1e-3 };
+const RULE: UpdateRule = { kind: "sgd", learningRate: 1e-3 };
 const BOTTOM = [64, 16];
 const TOP = [64, 1];
 const FEATURES = 13;
@@ -95,11 +96,14 @@ function benchmarkMlp(size: number): Promise<BenchmarkResult[]> {
       for (const [mlp, inputs, wantInput] of [[bottom, FEATURES, false] as const, [top, interaction, true] as const]) {
         const input = runtime.scratch([size, inputs]);
         input.data.fill(0.5);
-        const trace = mlp.forward(input);
-        const gradient = runtime.scratch(trace[trace.length - 1].shape);
+        const trace = await mlp.forward(input);
+        const gradient = runtime.rawScratch(trace[trace.length - 1].shape);
         gradient.data.fill(1e-6);
-        mlp.backward(trace, gradient, wantInput);
-        for (const parameter of mlp.parameters) parameter.apply(OPTIMIZER);
+        await mlp.backward(trace, gradient, wantInput);
+        await runtime.kernels.update(
+          RULE,
+          mlp.parameters.map((parameter) => parameter.updateBy(RULE)),
+        );
       }
     });
   // Each weight is used once forward and twice backward, but the bottom MLP's input needs no gradient.

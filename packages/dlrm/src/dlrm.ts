@@ -20,7 +20,8 @@ import { type OptimizerConfig, updateRule } from "./optimizer.ts";
 interface Trace {
   readonly plans: readonly Plan[];
   readonly bottom: MlpTrace | undefined;
-  readonly stack: Tensor;
+  /** The bottom MLP's output, if any, and one embedding a table. */
+  readonly vectors: readonly Tensor[];
   readonly top: MlpTrace;
 }
 
@@ -83,8 +84,8 @@ export class Dlrm {
     checkBatch(batch, this.config);
     return this.#runtime.step(async () => {
       const { logits } = await this.#forward(batch, false);
-      const probabilities = this.#runtime.scratch(logits.shape);
-      this.#runtime.kernels.sigmoid(logits, probabilities);
+      const probabilities = this.#runtime.rawScratch(logits.shape);
+      await this.#runtime.kernels.sigmoid(logits, probabilities);
       return probabilities.data.slice();
     });
   }
@@ -99,13 +100,17 @@ export class Dlrm {
     validateUpdateRule(rules.dense);
     validateUpdateRule(rules.tt);
     return this.#runtime.step(async () => {
+      const { kernels } = this.#runtime;
       const { logits, trace } = await this.#forward(batch, true);
-      const gradient = this.#runtime.scratch(logits.shape);
-      const loss = this.#runtime.kernels.bceWithLogits(logits, batch.labels, gradient);
+      const gradient = this.#runtime.rawScratch(logits.shape);
+      const loss = await kernels.bceWithLogits(logits, batch.labels, gradient);
       if (!Number.isFinite(loss)) throw new TtError("E_NONFINITE", `the loss is ${loss}`);
       const gradients = await this.#backward(trace, gradient);
-      this.#checkFinite(gradients);
-      for (const parameter of this.#denseParameters) parameter.apply(rules.dense);
+      await this.#checkFinite(gradients);
+      await kernels.update(
+        rules.dense,
+        this.#denseParameters.map((parameter) => parameter.updateBy(rules.dense)),
+      );
       for (const [t, { kind, bag }] of this.tables.entries()) await bag.apply(gradients[t], rules[kind]);
       return loss;
     });
@@ -149,32 +154,31 @@ export class Dlrm {
 
   async #forward(batch: Batch, training: boolean): Promise<{ logits: Tensor; trace: Trace }> {
     const plans = this.tables.map(({ bag }, t) => bag.plan(batch.bags[t], { training }));
-    const parts: Tensor[] = [];
+    const vectors: Tensor[] = [];
     let bottom: MlpTrace | undefined;
     if (this.#bottom !== undefined) {
-      const dense = this.#runtime.scratch([batch.size, this.config.denseFeatures]);
+      const dense = this.#runtime.rawScratch([batch.size, this.config.denseFeatures]);
       dense.data.set(batch.dense);
-      bottom = this.#bottom.forward(dense);
-      parts.push(bottom[bottom.length - 1]);
+      bottom = await this.#bottom.forward(dense);
+      vectors.push(bottom[bottom.length - 1]);
     }
-    for (const [t, { bag }] of this.tables.entries()) parts.push(await bag.forward(plans[t]));
-    const stack = this.#interaction.stack(parts);
-    const top = this.#top.forward(this.#interaction.forward(stack));
-    return { logits: top[top.length - 1].reshape([batch.size]), trace: { plans, bottom, stack, top } };
+    for (const [t, { bag }] of this.tables.entries()) vectors.push(await bag.forward(plans[t]));
+    const top = await this.#top.forward(await this.#interaction.forward(vectors));
+    return { logits: top[top.length - 1].reshape([batch.size]), trace: { plans, bottom, vectors, top } };
   }
 
-  async #backward({ plans, bottom, stack, top }: Trace, gradient: Tensor): Promise<SliceGradients[]> {
+  async #backward({ plans, bottom, vectors, top }: Trace, gradient: Tensor): Promise<SliceGradients[]> {
     const columns = gradient.reshape([gradient.size, 1]);
-    const interacted = this.#top.backward(top, columns, true) ?? columns;
-    const vectors = this.#interaction.backward(stack, interacted);
+    const interacted = (await this.#top.backward(top, columns, true)) ?? columns;
+    const vectorGradients = await this.#interaction.backward(vectors, interacted);
     let first = 0;
     if (this.#bottom !== undefined && bottom !== undefined) {
-      this.#bottom.backward(bottom, this.#interaction.unstack(vectors, 0), false);
+      await this.#bottom.backward(bottom, vectorGradients[0], false);
       first = 1;
     }
     const gradients: SliceGradients[] = [];
     for (const [t, { bag }] of this.tables.entries()) {
-      gradients.push(await bag.backward(plans[t], this.#interaction.unstack(vectors, first + t)));
+      gradients.push(await bag.backward(plans[t], vectorGradients[first + t]));
     }
     return gradients;
   }
@@ -189,18 +193,16 @@ export class Dlrm {
     }
   }
 
-  #checkFinite(gradients: readonly SliceGradients[]): void {
+  async #checkFinite(gradients: readonly SliceGradients[]): Promise<void> {
     for (const [t, { sumOfSquares }] of gradients.entries()) {
       const { name } = this.tables[t];
       if (!Number.isFinite(sumOfSquares))
         throw new TtError("E_NONFINITE", `the gradient of table ${name} is not finite`, { tensor: name });
     }
-    for (const parameter of this.#denseParameters) {
-      const { name } = parameter;
-      if (!Number.isFinite(parameter.gradientSumOfSquares())) {
-        throw new TtError("E_NONFINITE", `the gradient of ${name} is not finite`, { tensor: name });
-      }
-    }
+    const parameters = this.#denseParameters;
+    const sums = await this.#runtime.kernels.sumsOfSquares(parameters.map(({ gradient }) => gradient));
+    const bad = parameters.find((_, i) => !Number.isFinite(sums[i]));
+    if (bad !== undefined) throw new TtError("E_NONFINITE", `the gradient of ${bad.name} is not finite`, { tensor: bad.name });
   }
 }
 

@@ -92,15 +92,20 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
     return this.#meter.read(this.#cache.size, this.#cacheBytes);
   }
 
-  plan(bags: Bags, { training }: PlanMode): Plan {
+  plan(bags: Bags, mode: PlanMode): Plan {
     const lookup = resolveBags(bags, this.#pooling, this.numEmbeddings);
-    const split = this.#split(lookup);
-    if (training) {
+    const split = this.#split(lookup, mode);
+    if (mode.training) {
       this.#counter.observe(lookup.rows);
       this.#meter.countStep(split.cachedPositions.length, lookup.rows.length);
     }
-    const uniqueRows = split.tt.uniqueRows + split.cached.uniqueRows;
-    const plan: Plan = { outputs: lookup.outputs, lookups: lookup.rows.length, uniqueRows };
+    const plan: Plan = {
+      outputs: lookup.outputs,
+      lookups: lookup.rows.length,
+      get uniqueRows() {
+        return split.tt.uniqueRows + split.cached.uniqueRows;
+      },
+    };
     this.#plans.set(plan, split);
     return plan;
   }
@@ -203,7 +208,7 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
     );
   }
 
-  #split(lookup: Lookup): SplitPlan {
+  #split(lookup: Lookup, mode: PlanMode): SplitPlan {
     const slots = new Int32Array(lookup.rows.length);
     let hits = 0;
     for (let p = 0; p < slots.length; p++) {
@@ -221,7 +226,7 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
     return {
       generation: this.#generation,
       weighted: lookup.weightFactors !== undefined,
-      tt: this.#tt.planLookup(hits === 0 ? lookup : selectPositions(lookup, ttPositions)),
+      tt: this.#tt.planLookup(hits === 0 ? lookup : selectPositions(lookup, ttPositions), mode),
       ttPositions,
       cached: this.#cache.rows.planLookup(selectPositions(lookup, cachedPositions, cachedSlots)),
       cachedPositions,
@@ -231,8 +236,7 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
   async #refresh(): Promise<void> {
     const start = performance.now();
     const ids = this.#counter.top(this.#cache.capacity);
-    const outputOf = Uint32Array.from({ length: ids.length }, (_, i) => i);
-    const rows = await this.#tt.forward(this.#tt.planLookup({ outputs: ids.length, rows: ids, outputOf }));
+    const rows = await this.#tt.forward(this.#tt.planLookup({ outputs: ids.length, rows: ids }, { training: false }));
     const evictions = this.#cache.assign(ids);
     this.#cache.fill(rows.data);
     this.#generation++;

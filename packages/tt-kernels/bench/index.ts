@@ -2,9 +2,9 @@ import { createRng, type Rng, Runtime, type UpdateRule } from "@tt-rec/tensor";
 import { type BenchmarkResult, report, runBenchmark, saveResults } from "@tt-rec/testing";
 import { createTTShape, initializeCores, type TTShape } from "@tt-rec/tt-math";
 import { DenseEmbeddingBag, type EmbeddingBag, TTEmbeddingBag } from "../src/index.ts";
-import { groupRows } from "../src/lookup/row-groups.ts";
-import { chainExtents } from "../src/tt/chain.ts";
-import { buildPrefixTree } from "../src/tt/prefix-tree.ts";
+import { chainExtents } from "../src/reference/chain.ts";
+import { buildPrefixTree } from "../src/reference/prefix-tree.ts";
+import { groupRows } from "../src/reference/row-groups.ts";
 import { type ChainBatch, NaiveChain } from "./naive-chain.ts";
 
 /** The largest table of Criteo Kaggle. */

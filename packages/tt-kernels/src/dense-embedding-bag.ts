@@ -8,12 +8,11 @@ import {
   type UpdateRule,
   validateUpdateRule,
 } from "@tt-rec/tensor";
+import { applyRows, type DenseBatch, denseBatch } from "./dense-engine.ts";
 import type { Bags, EmbeddingBag, Plan, PlanMode, Pooling, SliceGradients } from "./embedding-bag.ts";
 import { type Lookup, resolveBags } from "./lookup/lookup.ts";
 import { PlanBook } from "./lookup/plan-book.ts";
-import { poolBackward, poolForward, weightsBackward } from "./lookup/pool.ts";
-import { groupRows, type RowGroups } from "./lookup/row-groups.ts";
-import { bundleGradients, checkGradient, matchParts } from "./slice-gradients.ts";
+import { checkGradient, matchParts } from "./slice-gradients.ts";
 
 /** Options of `DenseEmbeddingBag`. */
 export interface DenseEmbeddingBagOptions {
@@ -29,11 +28,6 @@ export interface DenseEmbeddingBagOptions {
   readonly initialize?: (table: Float32Array) => void;
 }
 
-interface DensePlan {
-  readonly lookup: Lookup;
-  readonly groups: RowGroups;
-}
-
 /** The uncompressed embedding table: gather, pool, and updates of the rows that were looked up. */
 export class DenseEmbeddingBag implements EmbeddingBag {
   readonly numEmbeddings: number;
@@ -41,7 +35,7 @@ export class DenseEmbeddingBag implements EmbeddingBag {
   readonly #runtime: Runtime;
   readonly #pooling: Pooling;
   readonly #table: Parameter;
-  readonly #plans = new PlanBook<DensePlan>();
+  readonly #plans = new PlanBook<DenseBatch>();
 
   /** Allocates the table. Throws `E_SHAPE` on bad extents and `E_MEMORY` if the bytes are not to be had. */
   constructor(
@@ -58,7 +52,7 @@ export class DenseEmbeddingBag implements EmbeddingBag {
     this.embeddingDim = embeddingDim;
     this.#runtime = runtime;
     this.#pooling = pooling;
-    this.#table = new Parameter(runtime, name, [numEmbeddings, embeddingDim]);
+    this.#table = new Parameter(runtime, name, [numEmbeddings, embeddingDim], { table: true });
     initialize?.(this.#table.weights.data);
   }
 
@@ -76,35 +70,22 @@ export class DenseEmbeddingBag implements EmbeddingBag {
 
   /** Prepares a lookup whose rows are known to be in range, for bags that are built from this one. */
   planLookup(lookup: Lookup): Plan {
-    const groups = groupRows(lookup.rows);
-    const plan = { outputs: lookup.outputs, lookups: lookup.rows.length, uniqueRows: groups.uniqueRows.length };
-    return this.#plans.issue(plan, { lookup, groups });
+    return this.#plans.issue(lookup, denseBatch(this.#runtime, this.#table, lookup));
   }
 
   async forward(plan: Plan): Promise<Tensor> {
-    const { lookup } = this.#plans.details(plan);
-    const out = this.#runtime.scratch([lookup.outputs, this.embeddingDim]);
-    poolForward(lookup, lookup.rows, this.#table.weights.data, this.embeddingDim, out.data);
-    return out;
+    return this.#plans.details(plan).forward();
   }
 
   async backward(plan: Plan, gradient: Tensor): Promise<SliceGradients> {
-    const { lookup, groups } = this.#plans.details(plan);
-    const dim = this.embeddingDim;
-    checkGradient(plan, dim, gradient);
-    const values = this.#runtime.scratch([groups.uniqueRows.length, dim]);
-    poolBackward(lookup, groups, gradient.data, dim, values.data);
-    let weights: Tensor | undefined;
-    if (lookup.weightFactors !== undefined) {
-      weights = this.#runtime.scratch([lookup.rows.length]);
-      weightsBackward(lookup, lookup.weightFactors, lookup.rows, this.#table.weights.data, gradient.data, dim, weights.data);
-    }
-    return bundleGradients([{ parameter: this.#table.name, slices: groups.uniqueRows, values }], weights);
+    const batch = this.#plans.details(plan);
+    checkGradient(plan, this.embeddingDim, gradient);
+    return batch.backward(gradient);
   }
 
   async apply(gradients: SliceGradients, rule: UpdateRule): Promise<void> {
     validateUpdateRule(rule);
-    for (const [parameter, part] of matchParts([this.#table], gradients)) parameter.updateSlices(rule, part.slices, part.values);
+    for (const [parameter, part] of matchParts([this.#table], gradients)) await applyRows(this.#runtime, parameter, part, rule);
   }
 
   /** Throws what `apply` would throw, for bags that are built from this one and must not write half an update. */
@@ -114,7 +95,9 @@ export class DenseEmbeddingBag implements EmbeddingBag {
 
   async step(plan: Plan, gradient: Tensor, rule: UpdateRule): Promise<void> {
     validateUpdateRule(rule);
-    await this.apply(await this.backward(plan, gradient), rule);
+    const batch = this.#plans.details(plan);
+    checkGradient(plan, this.embeddingDim, gradient);
+    await batch.step(gradient, rule);
   }
 
   async state(): Promise<NamedTensors> {
@@ -140,7 +123,7 @@ export class DenseEmbeddingBag implements EmbeddingBag {
   }
 
   async toDense(): Promise<Tensor> {
-    const dense = this.#runtime.tensor([this.numEmbeddings, this.embeddingDim]);
+    const dense = this.#runtime.table([this.numEmbeddings, this.embeddingDim]);
     dense.data.set(this.#table.weights.data);
     return dense;
   }

@@ -1,4 +1,4 @@
-import { Parameter, type Runtime, type Tensor, type UpdateRule } from "@tt-rec/tensor";
+import { Parameter, type Runtime, type Tensor, TtError, type UpdateRule } from "@tt-rec/tensor";
 
 /** A parameter of a dense layer, with the gradient of the present step. */
 export class DenseParameter extends Parameter {
@@ -10,22 +10,21 @@ export class DenseParameter extends Parameter {
     this.#runtime = runtime;
   }
 
-  /** A scratch tensor for the gradient of this step, of the shape of the weights. */
+  /** A scratch tensor for the gradient of this step, of the shape of the weights, to be written whole. */
   newGradient(): Tensor {
-    this.#gradient = this.#runtime.scratch(this.weights.shape);
+    this.#gradient = this.#runtime.rawScratch(this.weights.shape);
     return this.#gradient;
   }
 
-  /** Sum of the squares of this step's gradient. */
-  gradientSumOfSquares(): number {
-    let sum = 0;
-    const data = this.#gradient?.data ?? [];
-    for (let i = 0; i < data.length; i++) sum += data[i] * data[i];
-    return sum;
+  /** The gradient of this step. Throws `E_STEP` if there was no backward pass. */
+  get gradient(): Tensor {
+    if (this.#gradient === undefined) throw new TtError("E_STEP", `${this.name} has no gradient before a backward pass`);
+    return this.#gradient;
   }
 
-  /** Updates the weights from this step's gradient. */
-  apply(rule: UpdateRule): void {
-    if (this.#gradient !== undefined) this.update(rule, this.#gradient);
+  /** What the update kernel needs of it. */
+  updateBy(rule: UpdateRule): { weights: Tensor; gradient: Tensor; state?: Tensor } {
+    const state = this.stateFor(rule);
+    return { weights: this.weights, gradient: this.gradient, ...(state && { state }) };
   }
 }

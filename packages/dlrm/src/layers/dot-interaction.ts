@@ -21,79 +21,31 @@ export class DotInteraction {
     this.outputWidth = (passThrough ? embeddingDim : 0) + (vectors * (vectors - 1)) / 2;
   }
 
-  /** Copies V tensors [B, D] into one stack [B, V, D]. */
-  stack(parts: readonly Tensor[]): Tensor {
-    const [dim, vectors] = [this.#dim, this.#vectors];
-    const rows = parts[0].shape[0];
-    const stack = this.#runtime.scratch([rows, vectors, dim]);
-    const target = stack.data;
-    for (const [v, part] of parts.entries()) {
-      if (part.size !== rows * dim)
-        throw new TtError("E_SHAPE", `vector ${v} has shape [${part.shape}], [${rows},${dim}] was expected`);
-      const source = part.data;
-      for (let b = 0; b < rows; b++) {
-        const [from, to] = [b * dim, (b * vectors + v) * dim];
-        for (let j = 0; j < dim; j++) target[to + j] = source[from + j];
-      }
-    }
-    return stack;
-  }
-
-  /** Interacts a stack [B, V, D]: [B, outputWidth]. */
-  forward(stack: Tensor): Tensor {
-    const [dim, vectors, width] = [this.#dim, this.#vectors, this.outputWidth];
-    const rows = stack.shape[0];
-    const out = this.#runtime.scratch([rows, width]);
-    const [x, z] = [stack.data, out.data];
-    for (let b = 0; b < rows; b++) {
-      const base = b * vectors * dim;
-      let o = b * width;
-      if (this.#passThrough) for (let j = 0; j < dim; j++) z[o++] = x[base + j];
-      for (let i = 1; i < vectors; i++) {
-        for (let k = 0; k < i; k++) {
-          let sum = 0;
-          for (let j = 0; j < dim; j++) sum += x[base + i * dim + j] * x[base + k * dim + j];
-          z[o++] = sum;
-        }
-      }
-    }
+  /** Interacts V tensors [B, D]: [B, outputWidth]. Throws `E_SHAPE` on another number or shape. */
+  async forward(vectors: readonly Tensor[]): Promise<Tensor> {
+    this.#check(vectors);
+    const out = this.#runtime.rawScratch([vectors[0].shape[0], this.outputWidth]);
+    await this.#runtime.kernels.dotInteraction(vectors, this.#passThrough, out);
     return out;
   }
 
-  /** Gradient [B, V, D] of the stack from the gradient [B, outputWidth] of the output. */
-  backward(stack: Tensor, gradient: Tensor): Tensor {
-    const [dim, vectors, width] = [this.#dim, this.#vectors, this.outputWidth];
-    const rows = stack.shape[0];
-    const result = this.#runtime.scratch(stack.shape);
-    const [x, dz, dx] = [stack.data, gradient.data, result.data];
-    for (let b = 0; b < rows; b++) {
-      const base = b * vectors * dim;
-      let o = b * width;
-      if (this.#passThrough) for (let j = 0; j < dim; j++) dx[base + j] = dz[o++];
-      for (let i = 1; i < vectors; i++) {
-        for (let k = 0; k < i; k++) {
-          const g = dz[o++];
-          const [vi, vk] = [base + i * dim, base + k * dim];
-          for (let j = 0; j < dim; j++) {
-            dx[vi + j] += g * x[vk + j];
-            dx[vk + j] += g * x[vi + j];
-          }
-        }
-      }
-    }
-    return result;
+  /** Gradients [B, D] of the V vectors from the gradient [B, outputWidth] of the output. */
+  async backward(vectors: readonly Tensor[], gradient: Tensor): Promise<Tensor[]> {
+    this.#check(vectors);
+    const gradients = vectors.map(({ shape }) => this.#runtime.rawScratch(shape));
+    await this.#runtime.kernels.dotInteractionBackward(vectors, this.#passThrough, gradient, gradients);
+    return gradients;
   }
 
-  /** Copies vector v of a stack [B, V, D] out of it: [B, D]. */
-  unstack(stack: Tensor, v: number): Tensor {
-    const [dim, vectors] = [this.#dim, this.#vectors];
-    const rows = stack.shape[0];
-    const part = this.#runtime.scratch([rows, dim]);
-    const [source, target] = [stack.data, part.data];
-    for (let b = 0; b < rows; b++) {
-      const [from, to] = [(b * vectors + v) * dim, b * dim];
-      for (let j = 0; j < dim; j++) target[to + j] = source[from + j];
+  #check(vectors: readonly Tensor[]): void {
+    const rows = vectors[0]?.shape[0] ?? 0;
+    if (vectors.length !== this.#vectors) {
+      throw new TtError("E_SHAPE", `${vectors.length} vectors a sample were given, ${this.#vectors} were expected`);
     }
-    return part;
+    for (const [v, { shape }] of vectors.entries()) {
+      if (shape.length !== 2 || shape[0] !== rows || shape[1] !== this.#dim) {
+        throw new TtError("E_SHAPE", `vector ${v} has shape [${shape}], [${rows},${this.#dim}] was expected`);
+      }
+    }
   }
 }

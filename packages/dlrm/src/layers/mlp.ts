@@ -39,12 +39,12 @@ export class Mlp {
   }
 
   /** Runs [B, inputs] through all layers; the last entry of the trace is the output. */
-  forward(input: Tensor): MlpTrace {
+  async forward(input: Tensor): Promise<MlpTrace> {
     const trace = [input];
     for (const { weight, bias, relu } of this.#layers) {
       const x = trace[trace.length - 1];
-      const out = this.#runtime.scratch([x.shape[0], bias.weights.size]);
-      this.#runtime.kernels.gemm("nt", x, weight.weights, out, { bias: bias.weights, relu });
+      const out = this.#runtime.rawScratch([x.shape[0], bias.weights.size]);
+      await this.#runtime.kernels.gemm("nt", x, weight.weights, out, { bias: bias.weights, relu });
       trace.push(out);
     }
     return trace;
@@ -54,18 +54,17 @@ export class Mlp {
    * Computes the gradients of all parameters from the gradient of the output, which it overwrites, and returns the
    * gradient of the input, or undefined if that is not wanted.
    */
-  backward(trace: MlpTrace, gradient: Tensor, wantInput: boolean): Tensor | undefined {
+  async backward(trace: MlpTrace, gradient: Tensor, wantInput: boolean): Promise<Tensor | undefined> {
     const { kernels } = this.#runtime;
     let dy: Tensor = gradient;
     for (let index = this.#layers.length - 1; index >= 0; index--) {
       const { weight, bias, relu } = this.#layers[index];
       const x = trace[index];
-      if (relu) kernels.reluBackward(trace[index + 1], dy);
-      kernels.gemm("tn", dy, x, weight.newGradient());
-      kernels.columnSums(dy, bias.newGradient());
+      await kernels.biasReluBackward(dy, bias.newGradient(), relu ? trace[index + 1] : undefined);
+      await kernels.gemm("tn", dy, x, weight.newGradient());
       if (index === 0 && !wantInput) return undefined;
-      const dx = this.#runtime.scratch(x.shape);
-      kernels.gemm("nn", dy, weight.weights, dx);
+      const dx = this.#runtime.rawScratch(x.shape);
+      await kernels.gemm("nn", dy, weight.weights, dx);
       dy = dx;
     }
     return dy;

@@ -2,16 +2,16 @@ import { TtError } from "@tt-rec/tensor";
 import type { Bags, Pooling } from "../embedding-bag.ts";
 
 /**
- * Bags and pooling resolved to a list of terms: position p adds `coefficients[p]` times row `rows[p]` to output
- * `outputOf[p]`. A subset of the positions is again a lookup, which is how a cache splits a batch.
+ * Bags and pooling resolved to a list of terms: position p adds `coefficients[p]` times row `rows[p]` to the output whose
+ * range of `offsets` it lies in. A subset of the positions is again a lookup, which is how a cache splits a batch.
  */
 export interface Lookup {
   /** Number of output rows. */
   readonly outputs: number;
   /** Row id of each position. */
   readonly rows: Uint32Array;
-  /** Output row of each position. */
-  readonly outputOf: Uint32Array;
+  /** Where the positions of each output start [outputs + 1]; absent: position p makes output p. */
+  readonly offsets?: Uint32Array;
   /** Factor of each position: weight times pooling factor; absent means 1 throughout. */
   readonly coefficients?: Float32Array;
   /** Derivative of each coefficient by its weight, present if the bags have weights. */
@@ -24,26 +24,42 @@ export function resolveBags({ indices, offsets, weights }: Bags, pooling: Poolin
   if (offsets !== undefined) checkOffsets(offsets, indices.length);
   if (weights !== undefined) checkWeights(weights, indices.length);
   const pooled = pooling !== "none" && offsets !== undefined;
-  const outputs = pooled ? offsets.length - 1 : indices.length;
-  const outputOf = new Uint32Array(indices.length);
-  if (pooled) for (let bag = 0; bag < outputs; bag++) outputOf.fill(bag, offsets[bag], offsets[bag + 1]);
-  else for (let p = 0; p < outputOf.length; p++) outputOf[p] = p;
+  const terms = pooled ? { outputs: offsets.length - 1, rows: indices, offsets } : { outputs: indices.length, rows: indices };
   const factors = pooling === "mean" && pooled ? meanFactors(offsets, indices.length) : undefined;
-  if (weights === undefined) return { outputs, rows: indices, outputOf, ...(factors && { coefficients: factors }) };
+  if (weights === undefined) return { ...terms, ...(factors && { coefficients: factors }) };
   const coefficients = factors === undefined ? weights : weights.map((weight, p) => weight * factors[p]);
-  return { outputs, rows: indices, outputOf, coefficients, weightFactors: factors ?? new Float32Array(indices.length).fill(1) };
+  return { ...terms, coefficients, weightFactors: factors ?? new Float32Array(indices.length).fill(1) };
 }
 
-/** The terms of a lookup at some of its positions, under other row ids if `rows` is given. */
+/** The output of each position. */
+export function outputsOf({ rows, offsets }: Lookup): Uint32Array {
+  const outputOf = new Uint32Array(rows.length);
+  if (offsets === undefined) for (let p = 0; p < outputOf.length; p++) outputOf[p] = p;
+  else for (let output = 0; output + 1 < offsets.length; output++) outputOf.fill(output, offsets[output], offsets[output + 1]);
+  return outputOf;
+}
+
+/** The terms of a lookup at some of its positions, which rise, under other row ids if `rows` is given. */
 export function selectPositions(lookup: Lookup, positions: Uint32Array, rows?: Uint32Array): Lookup {
   const { outputs, coefficients, weightFactors } = lookup;
   return {
     outputs,
     rows: rows ?? positions.map((p) => lookup.rows[p]),
-    outputOf: positions.map((p) => lookup.outputOf[p]),
+    offsets: selectedOffsets(lookup, positions),
     ...(coefficients && { coefficients: Float32Array.from(positions, (p) => coefficients[p]) }),
     ...(weightFactors && { weightFactors: Float32Array.from(positions, (p) => weightFactors[p]) }),
   };
+}
+
+function selectedOffsets({ outputs, offsets }: Lookup, positions: Uint32Array): Uint32Array {
+  const selected = new Uint32Array(outputs + 1);
+  let next = 0;
+  for (let output = 0; output < outputs; output++) {
+    const end = offsets === undefined ? output + 1 : offsets[output + 1];
+    while (next < positions.length && positions[next] < end) next++;
+    selected[output + 1] = next;
+  }
+  return selected;
 }
 
 function meanFactors(offsets: Uint32Array, count: number): Float32Array {

@@ -1,9 +1,10 @@
-import type { Lookup } from "./lookup.ts";
+import { type Lookup, outputsOf } from "../lookup/lookup.ts";
 import type { RowGroups } from "./row-groups.ts";
 
 /** Adds to `out` [outputs, D] the terms of a lookup; the row of position p is row `rowOf[p]` of `values` [·, D]. */
 export function poolForward(lookup: Lookup, rowOf: Uint32Array, values: Float32Array, dim: number, out: Float32Array): void {
-  const { outputOf, coefficients } = lookup;
+  const { coefficients } = lookup;
+  const outputOf = outputsOf(lookup);
   for (let p = 0; p < rowOf.length; p++) {
     const coefficient = coefficients === undefined ? 1 : coefficients[p];
     const source = rowOf[p] * dim;
@@ -20,7 +21,8 @@ export function poolBackward(
   dim: number,
   rowGradients: Float32Array,
 ): void {
-  const { outputOf, coefficients } = lookup;
+  const { coefficients } = lookup;
+  const outputOf = outputsOf(lookup);
   for (let group = 0; group + 1 < starts.length; group++) {
     const target = group * dim;
     for (let i = starts[group]; i < starts[group + 1]; i++) {
@@ -42,9 +44,10 @@ export function weightsBackward(
   dim: number,
   out: Float32Array,
 ): void {
+  const outputOf = outputsOf(lookup);
   for (let p = 0; p < rowOf.length; p++) {
     const row = rowOf[p] * dim;
-    const source = lookup.outputOf[p] * dim;
+    const source = outputOf[p] * dim;
     let sum = 0;
     for (let j = 0; j < dim; j++) sum += values[row + j] * gradient[source + j];
     out[p] = weightFactors[p] * sum;

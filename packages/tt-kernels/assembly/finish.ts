@@ -1,0 +1,61 @@
+// What becomes of a finished piece of a core's gradient: it is stored, or it updates the core at once.
+import { madd } from "./simd";
+
+/** Store the gradient. */
+export const STORE: u32 = 0;
+/** w −= rate · g. */
+export const SGD: u32 = 1;
+/** h += (scale · g)²; w −= rate · g / (√h + eps), with the scale in the rate. */
+export const ADAGRAD: u32 = 2;
+
+/** Where gradients of a core go. */
+@unmanaged
+export class Finish {
+  kind: u32;
+  /** The stacked gradients, or the core. */
+  target: usize;
+  /** Adagrad's accumulators, beside the core. */
+  state: usize;
+  rate: f32;
+  eps: f32;
+  scale: f32;
+}
+
+/** Four elements at a byte offset of the target. */
+@inline
+export function finish4(to: Finish, offset: usize, gradient: v128): void {
+  const at = to.target + offset;
+  if (to.kind == STORE) {
+    v128.store(at, gradient);
+  } else if (to.kind == SGD) {
+    v128.store(at, f32x4.sub(v128.load(at), f32x4.mul(f32x4.splat(to.rate), gradient)));
+  } else {
+    const scaled = f32x4.mul(f32x4.splat(to.scale), gradient);
+    const h = madd(scaled, scaled, v128.load(to.state + offset));
+    v128.store(to.state + offset, h);
+    const step = f32x4.div(f32x4.mul(f32x4.splat(to.rate), gradient), f32x4.add(f32x4.sqrt(h), f32x4.splat(to.eps)));
+    v128.store(at, f32x4.sub(v128.load(at), step));
+  }
+}
+
+/** One element. */
+@inline
+export function finish1(to: Finish, offset: usize, gradient: f32): void {
+  const at = to.target + offset;
+  if (to.kind == STORE) {
+    store<f32>(at, gradient);
+  } else if (to.kind == SGD) {
+    store<f32>(at, load<f32>(at) - to.rate * gradient);
+  } else {
+    const scaled = to.scale * gradient;
+    const h = load<f32>(to.state + offset) + scaled * scaled;
+    store<f32>(to.state + offset, h);
+    store<f32>(at, load<f32>(at) - (to.rate * gradient) / (sqrt<f32>(h) + to.eps));
+  }
+}
+
+/** A slice of the target: the slice of a digit in the core, or the next one of the stack. */
+@inline
+export function sliceOffset(to: Finish, place: u32, digit: u32, bytes: usize): usize {
+  return <usize>(to.kind == STORE ? place : digit) * bytes;
+}

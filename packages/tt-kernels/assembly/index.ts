@@ -1,0 +1,10 @@
+// The kernels of embedding bags. Every export is `kernel(args, begin, end)`; at `args` lies a record, the class that the
+// kernel casts it to, a word a field in the order of their declaration.
+export { backwardNodes, backwardRows, sumChildren } from "./backward";
+export { computeRows, extendNodes } from "./forward";
+export { innerGradient } from "./inner-gradient";
+export { finishSums, sumFirst, sumLast } from "./outer-gradients";
+export { planDense, planTT } from "./plan";
+export { expandOffsets, gatherGradients, poolRows, weightGradients } from "./pool";
+export { transposeSlices } from "./transpose";
+export { applySlices, scaleSlices, stepRows } from "./update";

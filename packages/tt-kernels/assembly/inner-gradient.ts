@@ -1,0 +1,130 @@
+// Gradients of the inner cores: sums over all nodes that multiply by a slice, in the order of the nodes.
+import { Finish, finish1, finish4, sliceOffset } from "./finish";
+import { Level } from "./plan";
+import { madd, splat } from "./simd";
+
+/** Rows of a slice that are one unit of work: a hot slice is shared between threads. */
+const SLICE_ROWS: u32 = 16;
+
+/** An inner core. Units are pieces of slices: bucket by bucket, SLICE_ROWS rows each. */
+@unmanaged
+export class InnerGradient {
+  level: Level;
+  left: u32;
+  rank: u32;
+  columns: u32;
+  /** Rows of the parents' products [count · left]. */
+  pointers: usize;
+  /** Gradients of the products [count, left · columns]. */
+  gradients: usize;
+  finish: Finish;
+}
+
+export function innerGradient(args: usize, begin: i32, end: i32): void {
+  const inner = changetype<InnerGradient>(args);
+  const rank = inner.rank;
+  const pieces = (rank + SLICE_ROWS - 1) / SLICE_ROWS;
+  for (let unit = <u32>begin; unit < <u32>end; unit++) {
+    const bucket = unit / pieces;
+    const row = (unit - bucket * pieces) * SLICE_ROWS;
+    pieceGradient(inner, bucket, row, min(row + SLICE_ROWS, rank));
+  }
+}
+
+/** Rows [first, last) of the gradient of a bucket's slice: Σ productᵀ · gradient. */
+function pieceGradient(inner: InnerGradient, bucket: u32, first: u32, last: u32): void {
+  const left = inner.left;
+  const columns = inner.columns;
+  const level = inner.level;
+  const begin = load<u32>(level.bucketStarts + (<usize>bucket << 2)) * left;
+  const count = load<u32>(level.bucketStarts + (<usize>bucket << 2), 4) * left - begin;
+  const pointers = inner.pointers + (<usize>begin << 2);
+  const stride = <usize>columns << 2;
+  const gradients = inner.gradients + <usize>begin * stride;
+  const digit = load<u32>(level.bucketDigits + (<usize>bucket << 2));
+  const slice = sliceOffset(inner.finish, bucket, digit, <usize>inner.rank * stride);
+  let column: u32 = 0;
+  for (; column + 16 <= columns; column += 16) {
+    const panel = gradients + (<usize>column << 2);
+    let row = first;
+    for (; row + 2 <= last; row += 2) {
+      outer2x16(pointers, count, <usize>row << 2, panel, stride, inner.finish, slice + <usize>row * stride + (<usize>column << 2));
+    }
+    if (row < last) {
+      for (let i: u32 = 0; i < 16; i += 4) {
+        const offset = slice + <usize>row * stride + (<usize>(column + i) << 2);
+        finish4(inner.finish, offset, outer1x4(pointers, count, <usize>row << 2, panel + (<usize>i << 2), stride));
+      }
+    }
+  }
+  for (; column + 4 <= columns; column += 4) {
+    for (let row = first; row < last; row++) {
+      const offset = slice + <usize>row * stride + (<usize>column << 2);
+      finish4(inner.finish, offset, outer1x4(pointers, count, <usize>row << 2, gradients + (<usize>column << 2), stride));
+    }
+  }
+  for (; column < columns; column++) {
+    for (let row = first; row < last; row++) {
+      const offset = slice + <usize>row * stride + (<usize>column << 2);
+      finish1(inner.finish, offset, outer1x1(pointers, count, <usize>row << 2, gradients + (<usize>column << 2), stride));
+    }
+  }
+}
+
+@inline
+function outer2x16(pointers: usize, count: u32, row: usize, b: usize, stride: usize, finish: Finish, offset: usize): void {
+  let c00 = f32x4.splat(0);
+  let c01 = c00;
+  let c02 = c00;
+  let c03 = c00;
+  let c10 = c00;
+  let c11 = c00;
+  let c12 = c00;
+  let c13 = c00;
+  const end = pointers + (<usize>count << 2);
+  while (pointers < end) {
+    const a = <usize>load<u32>(pointers) + row;
+    const b0 = v128.load(b);
+    const b1 = v128.load(b, 16);
+    const b2 = v128.load(b, 32);
+    const b3 = v128.load(b, 48);
+    const x = v128.load32_splat(a);
+    c00 = madd(x, b0, c00);
+    c01 = madd(x, b1, c01);
+    c02 = madd(x, b2, c02);
+    c03 = madd(x, b3, c03);
+    const y = v128.load32_splat(a, 4);
+    c10 = madd(y, b0, c10);
+    c11 = madd(y, b1, c11);
+    c12 = madd(y, b2, c12);
+    c13 = madd(y, b3, c13);
+    pointers += 4;
+    b += stride;
+  }
+  finish4(finish, offset, c00);
+  finish4(finish, offset + 16, c01);
+  finish4(finish, offset + 32, c02);
+  finish4(finish, offset + 48, c03);
+  finish4(finish, offset + stride, c10);
+  finish4(finish, offset + stride + 16, c11);
+  finish4(finish, offset + stride + 32, c12);
+  finish4(finish, offset + stride + 48, c13);
+}
+
+function outer1x4(pointers: usize, count: u32, row: usize, b: usize, stride: usize): v128 {
+  let sum = f32x4.splat(0);
+  for (let i: u32 = 0; i < count; i++) {
+    sum = madd(splat(<usize>load<u32>(pointers + (<usize>i << 2)) + row), v128.load(b), sum);
+    b += stride;
+  }
+  return sum;
+}
+
+function outer1x1(pointers: usize, count: u32, row: usize, b: usize, stride: usize): f32 {
+  let sum: f32 = 0;
+  for (let i: u32 = 0; i < count; i++) {
+    sum += load<f32>(<usize>load<u32>(pointers + (<usize>i << 2)) + row) * load<f32>(b);
+    b += stride;
+  }
+  return sum;
+}

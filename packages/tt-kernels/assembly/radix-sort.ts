@@ -1,0 +1,60 @@
+// Least-significant-digit radix sort of pairs: 8 bytes each, the key in the high word, its position in the low one.
+
+/** Wider digits need fewer passes, but clearing and summing their counters costs more than a pass over few pairs. */
+const MANY: i32 = 8192;
+const WIDE: i32 = 12;
+const NARROW: i32 = 8;
+
+/** Bytes of counters that a sort may need: three digits of 12 bits, or four of 8. */
+export const COUNTER_BYTES: i32 = 3 * (1 << WIDE) * 4;
+
+/** Sorts n pairs whose keys have `bits` bits; stable. Returns where the result lies: `a` or the spare array `b`. */
+export function sortPairs(a: usize, b: usize, n: i32, bits: i32, counters: usize): usize {
+  const widest = n > MANY ? WIDE : NARROW;
+  const passes = (bits + widest - 1) / widest;
+  if (passes == 0) return a;
+  const width = (bits + passes - 1) / passes;
+  const bytes = <usize>4 << width;
+  const mask = (1 << width) - 1;
+  memory.fill(counters, 0, bytes * passes);
+  const end = a + (<usize>n << 3);
+  for (let at = a; at < end; at += 8) {
+    let key = load<u32>(at, 4);
+    let table = counters;
+    for (let pass = 0; pass < passes; pass++) {
+      const counter = table + (<usize>(key & mask) << 2);
+      store<u32>(counter, load<u32>(counter) + 1);
+      key >>= width;
+      table += bytes;
+    }
+  }
+  let from = a;
+  let to = b;
+  for (let pass = 0; pass < passes; pass++) {
+    const table = counters + bytes * pass;
+    let sum: u32 = 0;
+    for (let at = table; at < table + bytes; at += 4) {
+      const count = load<u32>(at);
+      store<u32>(at, sum);
+      sum += count;
+    }
+    const shift = 32 + <u64>(pass * width);
+    const stop = from + (<usize>n << 3);
+    for (let at = from; at < stop; at += 8) {
+      const pair = load<u64>(at);
+      const counter = table + (<usize>((<u32>(pair >> shift)) & mask) << 2);
+      const place = load<u32>(counter);
+      store<u32>(counter, place + 1);
+      store<u64>(to + (<usize>place << 3), pair);
+    }
+    const last = from;
+    from = to;
+    to = last;
+  }
+  return from;
+}
+
+/** Bits of the largest key below `extent`. */
+export function bitsBelow(extent: u32): i32 {
+  return extent <= 1 ? 0 : 32 - <i32>clz(extent - 1);
+}

@@ -1,0 +1,99 @@
+// Updates of the slices that a batch touched, from their stacked gradients.
+import { Finish, finish1, finish4 } from "./finish";
+import { Gather, gatherRow } from "./pool";
+
+/** h of a slice += mean((scale · g)²); w −= rate · g / (√h + eps). */
+const ROW_WISE: u32 = 3;
+
+/** Stacked gradients of slices. */
+@unmanaged
+export class Slices {
+  /** Slice numbers [count]. */
+  slices: usize;
+  /** Gradients [count, size]. */
+  values: usize;
+  size: u32;
+  finish: Finish;
+}
+
+/** Updates slices [begin, end) of the list. */
+export function applySlices(args: usize, begin: i32, end: i32): void {
+  const slices = changetype<Slices>(args);
+  const bytes = <usize>slices.size << 2;
+  for (let i = begin; i < end; i++) {
+    const slice = load<u32>(slices.slices + (<usize>i << 2));
+    applySlice(slices.finish, slice, slices.values + <usize>i * bytes, bytes);
+  }
+}
+
+@inline
+function applySlice(to: Finish, slice: u32, values: usize, bytes: usize): void {
+  const offset = <usize>slice * bytes;
+  let at: usize = 0;
+  if (to.kind == ROW_WISE) {
+    const rate = to.rate * rowWiseFactor(to, slice, values, bytes);
+    for (; at < bytes; at += 4) {
+      const weight = to.target + offset + at;
+      store<f32>(weight, load<f32>(weight) - rate * load<f32>(values + at));
+    }
+    return;
+  }
+  for (; at + 16 <= bytes; at += 16) finish4(to, offset + at, v128.load(values + at));
+  for (; at < bytes; at += 4) finish1(to, offset + at, load<f32>(values + at));
+}
+
+/** Updates the accumulator of a slice; returns 1 / (√h + eps). */
+function rowWiseFactor(to: Finish, slice: u32, values: usize, bytes: usize): f32 {
+  let sum: f32 = 0;
+  for (let at: usize = 0; at < bytes; at += 4) {
+    const scaled = to.scale * load<f32>(values + at);
+    sum += scaled * scaled;
+  }
+  const state = to.state + (<usize>slice << 2);
+  const h = load<f32>(state) + sum / <f32>(bytes >> 2);
+  store<f32>(state, h);
+  return 1 / (sqrt<f32>(h) + to.eps);
+}
+
+/** Divides slices [begin, end) of the list by √h + eps in place, for a table whose weights lie in another memory. */
+export function scaleSlices(args: usize, begin: i32, end: i32): void {
+  const slices = changetype<Slices>(args);
+  const to = slices.finish;
+  const bytes = <usize>slices.size << 2;
+  for (let i = begin; i < end; i++) {
+    const slice = load<u32>(slices.slices + (<usize>i << 2));
+    const values = slices.values + <usize>i * bytes;
+    const rowWise: f32 = to.kind == ROW_WISE ? rowWiseFactor(to, slice, values, bytes) : 0;
+    for (let at: usize = 0; at < bytes; at += 4) {
+      const g = load<f32>(values + at);
+      if (to.kind == ROW_WISE) {
+        store<f32>(values + at, g * rowWise);
+        continue;
+      }
+      const state = to.state + <usize>slice * bytes + at;
+      const h = load<f32>(state) + to.scale * g * (to.scale * g);
+      store<f32>(state, h);
+      store<f32>(values + at, g / (sqrt<f32>(h) + to.eps));
+    }
+  }
+}
+
+/** The step of an uncompressed table: gradients of rows are gathered and applied at once. */
+@unmanaged
+export class TableStep {
+  gather: Gather;
+  /** Row ids [uniqueRows]. */
+  rows: usize;
+  finish: Finish;
+}
+
+/** Updates rows [begin, end) of the list. */
+export function stepRows(args: usize, begin: i32, end: i32): void {
+  const step = changetype<TableStep>(args);
+  const gather = step.gather;
+  const bytes = <usize>gather.dim << 2;
+  for (let u = begin; u < end; u++) {
+    gatherRow(gather, u);
+    applySlice(step.finish, load<u32>(step.rows + (<usize>u << 2)), gather.rowGradients + <usize>u * bytes, bytes);
+  }
+}

@@ -1,0 +1,48 @@
+import type { KernelHost } from "@tt-rec/tensor";
+import type { Lookup } from "../lookup/lookup.ts";
+
+/** Reserves bytes and returns their offset: in a step's scratch memory, or in a call's workspace. */
+export type Reserve = (byteLength: number) => number;
+
+/** Offsets of a lookup's arrays in a memory; 0 where there is none. */
+export interface BatchArrays {
+  /** Row ids [positions]. */
+  readonly rows: number;
+  /** Where the positions of each output start [outputs + 1]. */
+  readonly offsets: number;
+  /** Output of each position [positions], to be filled by `expandOffsets`. */
+  readonly outputOf: number;
+  /** Factors [positions]. */
+  readonly coefficients: number;
+}
+
+/** Copies a lookup into a memory. */
+export function copyLookup(host: KernelHost, reserve: Reserve, { rows, offsets, coefficients }: Lookup): BatchArrays {
+  return {
+    rows: copyWords(host, reserve, rows),
+    offsets: offsets === undefined ? 0 : copyWords(host, reserve, offsets),
+    outputOf: offsets === undefined ? 0 : reserve(4 * rows.length),
+    coefficients: coefficients === undefined ? 0 : copyFloats(host, reserve, coefficients),
+  };
+}
+
+/** Copies unsigned integers into a memory. */
+export function copyWords(host: KernelHost, reserve: Reserve, values: Uint32Array): number {
+  const offset = reserve(4 * values.length);
+  host.words.set(values, offset / 4);
+  return offset;
+}
+
+/** Copies floats into a memory. */
+export function copyFloats(host: KernelHost, reserve: Reserve, values: Float32Array): number {
+  const offset = reserve(4 * values.length);
+  host.floats.set(values, offset / 4);
+  return offset;
+}
+
+/** Writes a record of words, as kernels read it. */
+export function writeRecord(host: KernelHost, reserve: Reserve, words: readonly number[]): number {
+  const offset = reserve(4 * words.length);
+  host.words.set(words, offset / 4);
+  return offset;
+}

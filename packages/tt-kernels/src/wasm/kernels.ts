@@ -1,0 +1,33 @@
+import type { Kernel, KernelHost } from "@tt-rec/tensor";
+import { ttKernelsModule } from "../generated/tt-kernels-module.ts";
+
+const NAMES = [
+  "applySlices",
+  "backwardNodes",
+  "backwardRows",
+  "computeRows",
+  "expandOffsets",
+  "extendNodes",
+  "finishSums",
+  "gatherGradients",
+  "innerGradient",
+  "planDense",
+  "planTT",
+  "poolRows",
+  "scaleSlices",
+  "stepRows",
+  "sumChildren",
+  "sumFirst",
+  "sumLast",
+  "transposeSlices",
+  "weightGradients",
+] as const;
+
+/** The kernels of embedding bags, by name. */
+export type BagKernels = { readonly [name in (typeof NAMES)[number]]: Kernel };
+
+/** Loads the kernels into a memory, once. */
+export function bagKernels(host: KernelHost): BagKernels {
+  const loaded = host.load(ttKernelsModule);
+  return Object.fromEntries(NAMES.map((name) => [name, loaded.get(name)])) as BagKernels;
+}
