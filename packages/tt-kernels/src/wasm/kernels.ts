@@ -26,8 +26,15 @@ const NAMES = [
 /** The kernels of embedding bags, by name. */
 export type BagKernels = { readonly [name in (typeof NAMES)[number]]: Kernel };
 
+const loadedKernels = new WeakMap<KernelHost, BagKernels>();
+
 /** Loads the kernels into a memory, once. */
 export function bagKernels(host: KernelHost): BagKernels {
-  const loaded = host.load(ttKernelsModule);
-  return Object.fromEntries(NAMES.map((name) => [name, loaded.get(name)])) as BagKernels;
+  let kernels = loadedKernels.get(host);
+  if (kernels === undefined) {
+    const loaded = host.load(ttKernelsModule);
+    kernels = Object.fromEntries(NAMES.map((name) => [name, loaded.get(name)])) as BagKernels;
+    loadedKernels.set(host, kernels);
+  }
+  return kernels;
 }

@@ -1,0 +1,26 @@
+import { setFlagsFromString } from "node:v8";
+import { Runtime } from "@tt-rec/tensor";
+
+// Node 20 has relaxed SIMD behind a flag; later versions know the flag no longer and have it on.
+setFlagsFromString("--experimental-wasm-relaxed-simd");
+
+/** A way to run the kernels. */
+export interface Engine {
+  readonly simd: "simd" | "relaxed";
+  readonly threads: number;
+  readonly runtime: Runtime;
+}
+
+/** The plain-TypeScript oracle. */
+export const reference: Runtime = await Runtime.create({ backend: "reference", poison: true });
+
+/** Both builds of the kernels on 1, 2 and 4 threads, with tables above 1 kB in memories of their own. */
+export const engines: readonly Engine[] = await Promise.all(
+  (["simd", "relaxed"] as const).flatMap((simd) =>
+    [1, 2, 4].map(async (threads) => ({
+      simd,
+      threads,
+      runtime: await Runtime.create({ simd, threads, poison: true, ownMemoryBytes: 1000 }),
+    })),
+  ),
+);
