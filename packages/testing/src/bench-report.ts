@@ -7,26 +7,30 @@ export function report(results: readonly BenchmarkResult[]): string {
   const rows = results.map((result) => [
     result.id,
     result.engine,
-    digits(result.median),
-    digits(result.p10),
-    digits(result.p90),
+    significant(result.median),
+    significant(result.p10),
+    significant(result.p90),
     result.unit,
     String(result.runs),
     result.cpuPerWall.toFixed(2),
-    digits(result.ratio),
-    digits(result.ratioMin),
-    digits(result.ratioMax),
+    significant(result.ratio),
+    significant(result.ratioMin),
+    significant(result.ratioMax),
     result.rival ?? "",
   ]);
-  const table = [HEADER, ...rows];
-  const widths = HEADER.map((_, column) => Math.max(...table.map((row) => row[column].length)));
+  return alignColumns([HEADER, ...rows]);
+}
+
+/** Lines with aligned columns, two spaces apart; numbers stand to the right. */
+export function alignColumns(table: readonly (readonly string[])[]): string {
+  const widths = table[0].map((_, column) => Math.max(...table.map((row) => row[column].length)));
   const line = (row: readonly string[]): string =>
     row.map((cell, column) => (isNumber(cell) ? cell.padStart(widths[column]) : cell.padEnd(widths[column]))).join("  ");
   return table.map((row) => line(row).trimEnd()).join("\n");
 }
 
-/** Three significant digits, without exponents. */
-function digits(value: number | undefined): string {
+/** Three significant digits, without exponents; nothing for nothing. */
+export function significant(value: number | undefined): string {
   if (value === undefined) return "";
   const decimals = Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value) || 1)));
   return value.toFixed(Math.min(decimals, 9));

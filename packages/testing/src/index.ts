@@ -1,12 +1,13 @@
 export { type Assertions, allClose } from "./all-close.ts";
 export { type Benchmark, type BenchmarkCase, type BenchmarkResult, runBenchmark, type Work } from "./bench.ts";
-export { type Machine, saveResults } from "./bench-node.ts";
-export { report } from "./bench-report.ts";
+export { cpuUsage, describeMachine, describeSource, type Machine, saveResults, type Usage } from "./bench-node.ts";
+export { alignColumns, report, significant } from "./bench-report.ts";
 export { type Copyable, copyState, type Sliceable } from "./copy-state.ts";
 export { finiteDifferences } from "./finite-differences.ts";
 export { type PlainBags, poolRows } from "./pooling-oracle.ts";
 export { type DrawnBags, type RequestOptions, randomBags } from "./requests.ts";
 export { type FloatTensor, type ScratchSource, scratchFrom } from "./scratch-from.ts";
 export { type StackedGradient, type StackedGradients, spreadSlices } from "./spread-slices.ts";
+export { quantile, ratioSummary } from "./statistics.ts";
 export { rejectsCode, throwsCode } from "./throws-code.ts";
 export { denseFromCores } from "./tt-oracle.ts";
