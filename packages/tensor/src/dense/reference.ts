@@ -1,17 +1,35 @@
-import { TtError } from "../errors.ts";
 import type { Tensor } from "../tensor.ts";
-import { assertSameSize, gemmExtents } from "./check.ts";
+import { type UpdateRule, updateSlice } from "../update-rule.ts";
+import { checkUpdate, columnExtents, gemmExtents, interactionExtents, slicesOf } from "./check.ts";
 import { gemmNN, gemmNT, gemmTN } from "./gemm.ts";
-import type { DenseKernels, GemmLayout, GemmOptions } from "./kernels.ts";
+import type { DenseKernels, GemmLayout, GemmOptions, Update } from "./kernels.ts";
+import { bceWithLogits, sigmoid } from "./loss.ts";
 
 const PRODUCTS = { nn: gemmNN, nt: gemmNT, tn: gemmTN } as const;
 
-/** The dense kernels in plain TypeScript: the oracle of every other engine, and the engine where none is at hand. */
-export const referenceKernels: DenseKernels = { engine: "reference", gemm, columnSums, reluBackward, sigmoid, bceWithLogits };
+/** The dense kernels in plain TypeScript: the oracle of every other engine. */
+export const referenceKernels: DenseKernels = {
+  engine: "reference",
+  gemm,
+  biasReluBackward,
+  sigmoid,
+  bceWithLogits,
+  dotInteraction,
+  dotInteractionBackward,
+  sumsOfSquares,
+  update,
+};
 
-function gemm(layout: GemmLayout, a: Tensor, b: Tensor, out: Tensor, { bias, relu = false }: GemmOptions = {}): void {
+// In all of them every operand is read first: a disposed one throws before a result is touched.
+
+async function gemm(
+  layout: GemmLayout,
+  a: Tensor,
+  b: Tensor,
+  out: Tensor,
+  { bias, relu = false }: GemmOptions = {},
+): Promise<void> {
   const { m, n, k } = gemmExtents(layout, a, b, out, bias);
-  // All operands are read first: a disposed one throws before the result is touched.
   const [left, right, row, result] = [a.data, b.data, bias?.data, out.data];
   if (row === undefined) result.fill(0);
   else for (let i = 0; i < m; i++) result.set(row, i * n);
@@ -19,49 +37,73 @@ function gemm(layout: GemmLayout, a: Tensor, b: Tensor, out: Tensor, { bias, rel
   if (relu) for (let i = 0; i < result.length; i++) if (result[i] < 0) result[i] = 0;
 }
 
-function columnSums(a: Tensor, out: Tensor): void {
-  if (a.shape.length !== 2) throw new TtError("E_SHAPE", `columnSums: the shape [${a.shape}] has not two axes`);
-  const columns = a.shape[1];
-  if (out.size !== columns) {
-    throw new TtError("E_SHAPE", `columnSums: [${a.shape}] has ${columns} columns, the result ${out.size} elements`);
-  }
-  const source = a.data;
-  const sums = out.data.fill(0);
-  for (let start = 0; start < source.length; start += columns) {
-    for (let j = 0; j < columns; j++) sums[j] += source[start + j];
+async function biasReluBackward(gradient: Tensor, biasGradient: Tensor, activation?: Tensor): Promise<void> {
+  const [, columns] = columnExtents(gradient, biasGradient, activation);
+  const [values, active, sums] = [gradient.data, activation?.data, biasGradient.data];
+  if (active !== undefined) for (let i = 0; i < values.length; i++) if (!(active[i] > 0)) values[i] = 0;
+  sums.fill(0);
+  for (let start = 0; start < values.length; start += columns) {
+    for (let j = 0; j < columns; j++) sums[j] += values[start + j];
   }
 }
 
-function reluBackward(activation: Tensor, gradient: Tensor): void {
-  assertSameSize("reluBackward", activation, gradient);
-  const active = activation.data;
-  const values = gradient.data;
-  for (let i = 0; i < values.length; i++) if (!(active[i] > 0)) values[i] = 0;
-}
-
-function sigmoid(logits: Tensor, out: Tensor): void {
-  assertSameSize("sigmoid", logits, out);
-  const source = logits.data;
-  const result = out.data;
-  for (let i = 0; i < source.length; i++) result[i] = logistic(source[i]);
-}
-
-function bceWithLogits(logits: Tensor, labels: Float32Array, gradient: Tensor): number {
-  assertSameSize("bceWithLogits", logits, { size: labels.length });
-  assertSameSize("bceWithLogits", logits, gradient);
-  const z = logits.data;
-  const dz = gradient.data;
-  let loss = 0;
-  for (let i = 0; i < z.length; i++) {
-    loss += Math.max(z[i], 0) - z[i] * labels[i] + Math.log1p(Math.exp(-Math.abs(z[i])));
-    dz[i] = (logistic(z[i]) - labels[i]) / z.length;
+async function dotInteraction(vectors: readonly Tensor[], passThrough: boolean, out: Tensor): Promise<void> {
+  const { samples, dim } = interactionExtents(vectors, passThrough, out);
+  const [x, z] = [vectors.map(({ data }) => data), out.data];
+  let o = 0;
+  for (let start = 0; start < samples * dim; start += dim) {
+    if (passThrough) for (let j = 0; j < dim; j++) z[o++] = x[0][start + j];
+    for (let i = 1; i < x.length; i++) {
+      for (let k = 0; k < i; k++) {
+        let sum = 0;
+        for (let j = start; j < start + dim; j++) sum += x[i][j] * x[k][j];
+        z[o++] = sum;
+      }
+    }
   }
-  return z.length === 0 ? 0 : loss / z.length;
+  // Vectors without elements have products all the same.
+  z.fill(0, o);
 }
 
-/** The branch keeps exp() from overflowing. */
-function logistic(z: number): number {
-  if (z >= 0) return 1 / (1 + Math.exp(-z));
-  const e = Math.exp(z);
-  return e / (1 + e);
+async function dotInteractionBackward(
+  vectors: readonly Tensor[],
+  passThrough: boolean,
+  gradient: Tensor,
+  vectorGradients: readonly Tensor[],
+): Promise<void> {
+  const { samples, dim } = interactionExtents(vectors, passThrough, gradient, vectorGradients);
+  const [x, dz, dx] = [vectors.map(({ data }) => data), gradient.data, vectorGradients.map(({ data }) => data)];
+  for (const values of dx) values.fill(0);
+  let o = 0;
+  for (let start = 0; start < samples * dim; start += dim) {
+    if (passThrough) for (let j = 0; j < dim; j++) dx[0][start + j] = dz[o++];
+    for (let i = 1; i < x.length; i++) {
+      for (let k = 0; k < i; k++) {
+        const g = dz[o++];
+        for (let j = start; j < start + dim; j++) {
+          dx[i][j] += g * x[k][j];
+          dx[k][j] += g * x[i][j];
+        }
+      }
+    }
+  }
+}
+
+async function sumsOfSquares(tensors: readonly Tensor[]): Promise<number[]> {
+  return tensors.map(({ data }) => {
+    let sum = 0;
+    for (let i = 0; i < data.length; i++) sum += data[i] * data[i];
+    return sum;
+  });
+}
+
+async function update(rule: UpdateRule, parameters: readonly Update[]): Promise<void> {
+  checkUpdate(rule, parameters);
+  const views = parameters.map(({ weights, gradient, state }) => {
+    const slices = slicesOf(weights);
+    return { slices, size: weights.size / slices, w: weights.data, g: gradient.data, h: state?.data };
+  });
+  for (const { slices, size, w, g, h } of views) {
+    for (let i = 0; i < slices; i++) updateSlice(rule, w, i * size, g, i * size, size, h, i);
+  }
 }
