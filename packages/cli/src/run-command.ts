@@ -17,6 +17,7 @@ import {
   readAll,
   readGiven,
 } from "./options/command-options.ts";
+import { MACHINE_OPTIONS } from "./options/machine-options.ts";
 import { flagOf, type OptionSpec } from "./options/option-spec.ts";
 import { parseConfig, type RawSettings, resolveSettings } from "./options/resolve-settings.ts";
 import { TRAIN_OPTIONS } from "./options/train-options.ts";
@@ -88,24 +89,34 @@ function defineCommands(streams: ConsoleStreams): CAC {
   define("plan [dataset]", "Show sizes and compression ratios before training", PLAN_OPTIONS, (reporter, flags, [dataset]) =>
     plan(dataset === undefined ? undefined : String(dataset), readGiven(PLAN_OPTIONS, flags), reporter),
   );
-  define("train <dataset>", "Train a model and save it", TRAIN_OPTIONS, async (reporter, flags, [dataset]) => {
-    const config = flags.config === undefined ? {} : parseConfig(await readText(String(flags.config)));
-    const out = required(flags, "out");
-    const name = flags.name === undefined ? out : String(flags.name);
-    return train(
-      { dataset: String(dataset), out, name, resume: flags.resume === true, replace: flags.replace === true },
-      resolveSettings(flags, config),
-      reporter,
-    );
-  })
+  define(
+    "train <dataset>",
+    "Train a model and save it",
+    { ...TRAIN_OPTIONS, ...MACHINE_OPTIONS },
+    async (reporter, flags, [dataset]) => {
+      const config = flags.config === undefined ? {} : parseConfig(await readText(String(flags.config)));
+      const out = required(flags, "out");
+      const name = flags.name === undefined ? out : String(flags.name);
+      return train(
+        { dataset: String(dataset), out, name, resume: flags.resume === true, replace: flags.replace === true },
+        resolveSettings(flags, config),
+        readAll(MACHINE_OPTIONS, flags),
+        reporter,
+      );
+    },
+  )
     .option("--out <folder>", "Folder for the model and the record of the run")
     .option("--name <name>", "Name of the run in tables and charts (default: the folder)")
     .option("--config <file>", "JSON file with settings; flags override it")
     .option("--preset <kaggle|terabyte>", "Start from DLRM's settings for a data set")
     .option("--resume", "Go on from the checkpoint in the folder")
     .option("--replace", "Replace the run that the folder holds");
-  define("evaluate <run> <dataset>", "Measure a trained model on a data set", {}, (reporter, flags, [run, dataset]) =>
-    evaluate(String(run), String(dataset), String(flags.split ?? "test"), reporter),
+  define(
+    "evaluate <run> <dataset>",
+    "Measure a trained model on a data set",
+    MACHINE_OPTIONS,
+    (reporter, flags, [run, dataset]) =>
+      evaluate(String(run), String(dataset), String(flags.split ?? "test"), readAll(MACHINE_OPTIONS, flags), reporter),
   ).option("--split <split>", "train, validation or test (default: test)");
   define("compare <...runs>", "Show finished runs side by side", {}, (reporter, flags, [runs]) =>
     compare((runs as unknown[]).map(String), flags.report === undefined ? undefined : String(flags.report), reporter),

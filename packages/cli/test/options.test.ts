@@ -72,8 +72,10 @@ test("every deliberate error has an exit code, and an unforeseen one has 1", (t)
   const mistakes = ERROR_CODES.filter((code) => exitCodeOf(new TtError(code, "")) === 1);
   t.deepEqual(mistakes, ["E_STEP", "E_DISPOSED", "E_STALE_PLAN"]);
   t.deepEqual(
-    (["E_OPTION", "E_ROW", "E_CORRUPT", "E_MEMORY", "E_NONFINITE"] as const).map((code) => exitCodeOf(new TtError(code, ""))),
-    [2, 3, 4, 5, 6],
+    (["E_OPTION", "E_ROW", "E_CORRUPT", "E_MEMORY", "E_WORKER", "E_NONFINITE"] as const).map((code) =>
+      exitCodeOf(new TtError(code, "")),
+    ),
+    [2, 3, 4, 5, 5, 6],
   );
   t.is(exitCodeOf(new Error("oops")), 1);
 });

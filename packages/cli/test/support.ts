@@ -1,4 +1,6 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Writable } from "node:stream";
@@ -23,6 +25,22 @@ export async function ttRec(...args: string[]): Promise<Outcome> {
   const [out, error]: [string[], string[]] = [[], []];
   const code = await runCommand(args, { stdout: collect(out), stderr: collect(error) });
   return { code, stdout: out.join(""), stderr: error.join("") };
+}
+
+/** Runs the command as a process of its own, with options for Node before it. */
+export async function ttRecProcess(args: readonly string[], nodeArgs: readonly string[] = []): Promise<Outcome> {
+  const child = spawn(process.execPath, [...nodeArgs, "dist/src/main.js", ...args]);
+  const [out, error]: [string[], string[]] = [[], []];
+  child.stdout.on("data", (chunk) => out.push(String(chunk)));
+  child.stderr.on("data", (chunk) => error.push(String(chunk)));
+  const [code] = (await once(child, "close")) as [number];
+  return { code, stdout: out.join(""), stderr: error.join("") };
+}
+
+/** The bytes of the weights of a run. */
+export function weightsIn(folder: string): Buffer {
+  const [name] = readdirSync(folder).filter((file) => file.startsWith("weights-"));
+  return readFileSync(join(folder, name));
 }
 
 /** The events of a command that ran with --json. */

@@ -3,6 +3,7 @@ import { nodeDirectory } from "@tt-rec/tensor/node";
 import { formatBytes, formatRatio, formatTable } from "../output/format.ts";
 import type { Reporter } from "../output/reporter.ts";
 import { type RunRecord, readRunRecord } from "../run/run-record.ts";
+import { engineText } from "../run/with-runtime.ts";
 
 /** Heading of the comparison. */
 const COMPARISON_HEAD: readonly string[] = [
@@ -20,13 +21,17 @@ const COMPARISON_HEAD: readonly string[] = [
 /** Prints finished runs side by side, and writes them as a self-contained HTML page if a path is given. */
 export async function compare(runs: readonly string[], reportPath: string | undefined, reporter: Reporter): Promise<void> {
   const records = await Promise.all(runs.map((run) => readRunRecord(nodeDirectory(run))));
-  const rows = records.map(comparisonRow);
-  reporter.line(formatTable(COMPARISON_HEAD, rows));
+  const engines = records.map(({ engine, threads }) => engineText(engine, threads));
+  // Step times of different engines are no comparison of models.
+  const differ = new Set(engines).size > 1;
+  const head = differ ? [...COMPARISON_HEAD, "engine"] : COMPARISON_HEAD;
+  const rows = records.map((record, i) => (differ ? [...comparisonRow(record), engines[i]] : comparisonRow(record)));
+  reporter.line(formatTable(head, rows));
   for (const record of records) reporter.event("run", { ...record, curve: undefined, evaluations: undefined });
   if (reportPath === undefined) return;
   // Charts bring the heaviest libraries of the command along; the other commands start without them.
   const { renderReport } = await import("../report/report-html.ts");
-  const html = await renderReport(records, COMPARISON_HEAD, rows);
+  const html = await renderReport(records, head, rows);
   await nodeDirectory(dirname(reportPath)).commit(basename(reportPath), new TextEncoder().encode(html));
   reporter.line(`report: ${reportPath}`);
 }

@@ -13,8 +13,9 @@ import {
   type TrainingProgress,
   train as trainModel,
 } from "@tt-rec/dlrm";
-import { createRng, type Directory, Runtime, TtError } from "@tt-rec/tensor";
+import { createRng, type Directory, type Runtime, TtError } from "@tt-rec/tensor";
 import { nodeDirectory } from "@tt-rec/tensor/node";
+import type { MachineSettings } from "../options/machine-options.ts";
 import type { TrainSettings } from "../options/train-options.ts";
 import { formatBytes, formatRatio } from "../output/format.ts";
 import type { Reporter } from "../output/reporter.ts";
@@ -23,6 +24,7 @@ import { watchSignals } from "../run/interruption.ts";
 import { metricsText } from "../run/metrics-text.ts";
 import { modelConfig } from "../run/model-config.ts";
 import { type EvaluationPoint, type RunRecord, writeRunRecord } from "../run/run-record.ts";
+import { withRuntime } from "../run/with-runtime.ts";
 
 /** Where a run reads and writes. */
 export interface TrainPaths {
@@ -42,19 +44,19 @@ export interface TrainPaths {
  * Trains a model on a data set and leaves a checkpoint and the record of the run. A signal that asks to end makes it
  * save a checkpoint first. Returns the exit code.
  */
-export async function train(paths: TrainPaths, settings: TrainSettings, reporter: Reporter): Promise<number> {
+export async function train(
+  paths: TrainPaths,
+  settings: TrainSettings,
+  machine: MachineSettings,
+  reporter: Reporter,
+): Promise<number> {
   const { dataset, out } = paths;
   const data = await openDataset(nodeDirectory(dataset));
   const target = nodeDirectory(out);
   if (!paths.resume && !paths.replace && (await target.list()).includes(CHECKPOINT_NAME)) {
     throw new TtError("E_EXISTS", `${out} holds a run; --resume goes on with it, --replace starts over`, { file: out });
   }
-  const runtime = await Runtime.create();
-  try {
-    return await trainOn(runtime, data, target, paths, settings, reporter);
-  } finally {
-    await runtime.close();
-  }
+  return withRuntime(machine, reporter, (runtime) => trainOn(runtime, data, target, paths, settings, reporter));
 }
 
 async function trainOn(
@@ -66,7 +68,7 @@ async function trainOn(
   reporter: Reporter,
 ): Promise<number> {
   const { name } = paths;
-  const { model, progress } = await startModel(runtime, data, target, paths, settings);
+  const { model, progress } = await startModel(runtime, data, target, paths, settings, reporter);
   const save = (at: TrainingProgress): Promise<void> => saveCheckpoint(target, runtime, model, trainingConfig(settings), at);
   const uncompressedBytes = data.cardinalities.reduce((sum, rows) => sum + 4 * rows * settings.embeddingDim, 0);
   reporter.line(
@@ -84,6 +86,8 @@ async function trainOn(
   const record: RunRecord = {
     name,
     settings,
+    engine: runtime.kernels.engine,
+    threads: runtime.threads,
     steps: last.step,
     curve: curve.points,
     evaluations,
@@ -107,6 +111,7 @@ async function startModel(
   target: Directory,
   { out, resume }: TrainPaths,
   settings: TrainSettings,
+  reporter: Reporter,
 ): Promise<{ model: Dlrm; progress: TrainingProgress }> {
   const config = modelConfig(settings, data);
   if (!resume) return { model: new Dlrm(runtime, config, createRng(settings.seed)), progress: { step: 0, epoch: 0, batch: 0 } };
@@ -117,6 +122,13 @@ async function startModel(
     throw new TtError(
       "E_MISMATCH",
       `the checkpoint in ${out} belongs to a run with other settings or data; --resume needs the same ones`,
+    );
+  }
+  const { engine } = runtime.kernels;
+  if (manifest.engine !== engine) {
+    reporter.warning(
+      `the checkpoint in ${out} was saved by the engine ${manifest.engine}, this is ${engine}: the last bits of the model may differ from those of an uninterrupted run`,
+      { saved: manifest.engine, engine },
     );
   }
   const { model } = await loadCheckpoint(runtime, target);

@@ -108,6 +108,7 @@ function toNumber(value: unknown): number {
   return typeof value === "string" && value.trim() !== "" ? Number(value) : Number.NaN;
 }
 
-function refuse(name: string, value: unknown, rule: string): TtError {
+/** The error for a value that breaks its rule. */
+export function refuse(name: string, value: unknown, rule: string): TtError {
   return new TtError("E_OPTION", `${flagOf(name)} = ${JSON.stringify(value)} is not ${rule}`);
 }

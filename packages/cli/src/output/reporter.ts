@@ -17,6 +17,8 @@ export interface Reporter {
   line(text: string): void;
   /** An event for programs, one JSON line; silent in text mode. */
   event(kind: string, fields: object): void;
+  /** A warning: a line on stderr for people, an event with these fields for programs. */
+  warning(text: string, fields: object): void;
   /** Starts a bar with a rate and an estimated end; nothing is drawn unless stderr is a terminal. */
   bar(title: string, total: number, unit: string): ProgressBar;
 }
@@ -26,10 +28,15 @@ export function createReporter({ stdout, stderr }: ConsoleStreams, json: boolean
   const line = (text: string): void => {
     if (!json) stdout.write(`${text}\n`);
   };
+  const event = (kind: string, fields: object): void => {
+    if (json) stdout.write(`${JSON.stringify({ event: kind, ...fields })}\n`);
+  };
   return {
     line,
-    event(kind, fields) {
-      if (json) stdout.write(`${JSON.stringify({ event: kind, ...fields })}\n`);
+    event,
+    warning(text, fields) {
+      if (!json) stderr.write(`tt-rec: warning: ${text}\n`);
+      event("warning", { message: text, ...fields });
     },
     bar: (title, total, unit) => (json || stderr.isTTY !== true ? noBar(line) : drawBar(stderr, title, total, unit)),
   };

@@ -29,6 +29,10 @@ export interface RunRecord {
   readonly name: string;
   /** The run's settings. */
   readonly settings: TrainSettings;
+  /** Engine of the dense kernels. */
+  readonly engine: string;
+  /** Threads that computed. */
+  readonly threads: number;
   /** Steps taken. */
   readonly steps: number;
   /** Training loss and hit rate along the run. */

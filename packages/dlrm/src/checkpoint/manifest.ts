@@ -16,7 +16,10 @@ export interface CheckpointManifest {
   readonly training: TrainingConfig;
   /** How much of the run was done. */
   readonly progress: TrainingProgress;
-  /** Engine of the dense kernels; a resume on another one may differ in the last bits. */
+  /**
+   * Engine that computed, with its SIMD build and its BLAS: `wasm-relaxed+openblas-0.3.21`. A resume on another one may
+   * differ in the last bits.
+   */
   readonly engine: string;
   /** The file with the weights. */
   readonly weights: CommittedFile;
