@@ -1,8 +1,8 @@
 /** Settings that must stand before any other module compiles WebAssembly or loads a library: import this file first. */
+import "@tt-rec/testing/relaxed-simd";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 
-setFlagsFromString("--experimental-wasm-relaxed-simd");
 setFlagsFromString("--expose-gc");
 // Every row with BLAS is a row of one thread; OpenBLAS reads these when it is loaded.
 process.env.OPENBLAS_NUM_THREADS = "1";

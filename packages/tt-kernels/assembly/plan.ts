@@ -68,12 +68,6 @@ export function levelAt(levels: usize, k: i32): Level {
   return changetype<Level>(levels + <usize>k * LEVEL_BYTES);
 }
 
-/** floor(x / extent) for any 32-bit x; the half keeps the rounded inverse from reaching the next whole number. */
-@inline
-function divide(x: u32, inverse: f64): u32 {
-  return <u32>((<f64>x + 0.5) * inverse);
-}
-
 /** Plans a batch. One unit. */
 export function planTT(args: usize, _begin: i32, _end: i32): void {
   const plan = changetype<Plan>(args);
@@ -102,24 +96,25 @@ export function planDense(args: usize, _begin: i32, _end: i32): void {
   groupRows(plan, sorted, plan.rowDigits);
 }
 
-/** Pairs (key, position): the key has the digits i_(d−2), …, i_0, i_(d−1), from the most significant down. */
+/**
+ * Pairs (key, position): the key has the digits i_(d−2), …, i_0, i_(d−1), from the most significant down.
+ * Plain divisions: two of them take 3 ns, multiplications by rounded inverses in float64 took 7.
+ */
 function writeKeys(plan: Plan): void {
   const n = plan.lookups;
   const levels = plan.levels;
   const inner = <i32>plan.depth - 2;
   const lastExtent = plan.lastExtent;
-  const lastInverse = 1.0 / <f64>lastExtent;
   const ids = plan.ids;
   let at = plan.pairs;
   if (inner == 1) {
     const level = levelAt(levels, 1);
     const extent = level.extent;
-    const inverse = 1.0 / <f64>extent;
     const below = level.below;
     for (let p: u32 = 0; p < n; p++) {
       const id = load<u32>(ids + (<usize>p << 2));
-      const prefix = divide(id, lastInverse);
-      const first = divide(prefix, inverse);
+      const prefix = id / lastExtent;
+      const first = prefix / extent;
       const key = ((prefix - first * extent) * below + first) * lastExtent + (id - prefix * lastExtent);
       store<u64>(at, (<u64>key << 32) | <u64>p);
       at += 8;
@@ -128,7 +123,7 @@ function writeKeys(plan: Plan): void {
   }
   for (let p: u32 = 0; p < n; p++) {
     const id = load<u32>(ids + (<usize>p << 2));
-    let rest = divide(id, lastInverse);
+    let rest = id / lastExtent;
     const last = id - rest * lastExtent;
     let key: u32 = 0;
     for (let k = inner; k > 0; k--) {
@@ -172,16 +167,15 @@ function groupPrefixes(plan: Plan, keys: usize): usize {
   const rows = plan.uniqueRows;
   const level = levelAt(plan.levels, <i32>plan.depth - 2);
   const extent = plan.lastExtent;
-  const inverse = 1.0 / <f64>extent;
   const digits = plan.rowDigits;
   const parents = plan.rowParents;
   const childStarts = level.childStarts;
   store<u32>(childStarts, 0);
   let node: u32 = -1;
-  let previous: u32 = rows == 0 ? 0 : ~divide(load<u32>(keys), inverse);
+  let previous: u32 = rows == 0 ? 0 : ~(load<u32>(keys) / extent);
   for (let u: u32 = 0; u < rows; u++) {
     const key = load<u32>(keys + (<usize>u << 2));
-    const prefix = divide(key, inverse);
+    const prefix = key / extent;
     node += <u32>(prefix != previous);
     previous = prefix;
     store<u32>(digits + (<usize>u << 2), key - prefix * extent);
@@ -199,12 +193,11 @@ function linkParents(plan: Plan, k: i32, keys: usize): usize {
   const above = levelAt(plan.levels, k - 1);
   const count = level.count;
   const below = level.below;
-  const inverse = 1.0 / <f64>below;
   // The keys lie in one half of the pairs of the larger sort; this one needs at most as many pairs, in the other.
   const pairs = keys == plan.pairs ? plan.spare : plan.pairs;
   for (let node: u32 = 0; node < count; node++) {
     const key = load<u32>(keys + (<usize>node << 2));
-    const digit = divide(key, inverse);
+    const digit = key / below;
     store<u64>(pairs + (<usize>node << 3), (<u64>(key - digit * below) << 32) | <u64>node);
     store<u32>(keys + (<usize>node << 2), digit);
   }

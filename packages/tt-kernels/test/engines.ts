@@ -1,8 +1,5 @@
-import { setFlagsFromString } from "node:v8";
+import "@tt-rec/testing/relaxed-simd";
 import { Runtime } from "@tt-rec/tensor";
-
-// Node 20 has relaxed SIMD behind a flag; later versions know the flag no longer and have it on.
-setFlagsFromString("--experimental-wasm-relaxed-simd");
 
 /** A way to run the kernels. */
 export interface Engine {
