@@ -7,7 +7,14 @@ import {
   TtError,
   validateUpdateRule,
 } from "@tt-rec/tensor";
-import type { Plan, SliceGradients } from "@tt-rec/tt-kernels";
+import {
+  applyTogether,
+  type EmbeddingBag,
+  forwardTogether,
+  type Plan,
+  type PreparedStep,
+  prepareTogether,
+} from "@tt-rec/tt-kernels";
 import type { Batch } from "./batch.ts";
 import { checkBatch } from "./check-batch.ts";
 import { type DlrmConfig, validateDlrmConfig } from "./dlrm-config.ts";
@@ -105,13 +112,17 @@ export class Dlrm {
       const gradient = this.#runtime.rawScratch(logits.shape);
       const loss = await kernels.bceWithLogits(logits, batch.labels, gradient);
       if (!Number.isFinite(loss)) throw new TtError("E_NONFINITE", `the loss is ${loss}`);
-      const gradients = await this.#backward(trace, gradient);
-      await this.#checkFinite(gradients);
+      const steps = await this.#backward(trace, gradient);
+      await this.#checkFinite(steps);
       await kernels.update(
         rules.dense,
         this.#denseParameters.map((parameter) => parameter.updateBy(rules.dense)),
       );
-      for (const [t, { kind, bag }] of this.tables.entries()) await bag.apply(gradients[t], rules[kind]);
+      await applyTogether(
+        this.#runtime,
+        steps,
+        this.tables.map(({ kind }) => rules[kind]),
+      );
       return loss;
     });
   }
@@ -148,6 +159,10 @@ export class Dlrm {
     for (const { bag } of this.tables) bag.dispose();
   }
 
+  get #bags(): EmbeddingBag[] {
+    return this.tables.map(({ bag }) => bag);
+  }
+
   get #denseParameters() {
     return [...(this.#bottom?.parameters ?? []), ...this.#top.parameters];
   }
@@ -162,25 +177,21 @@ export class Dlrm {
       bottom = await this.#bottom.forward(dense);
       vectors.push(bottom[bottom.length - 1]);
     }
-    for (const [t, { bag }] of this.tables.entries()) vectors.push(await bag.forward(plans[t]));
+    vectors.push(...(await forwardTogether(this.#runtime, this.#bags, plans)));
     const top = await this.#top.forward(await this.#interaction.forward(vectors));
     return { logits: top[top.length - 1].reshape([batch.size]), trace: { plans, bottom, vectors, top } };
   }
 
-  async #backward({ plans, bottom, vectors, top }: Trace, gradient: Tensor): Promise<SliceGradients[]> {
+  async #backward({ plans, bottom, vectors, top }: Trace, gradient: Tensor): Promise<PreparedStep[]> {
     const columns = gradient.reshape([gradient.size, 1]);
     const interacted = (await this.#top.backward(top, columns, true)) ?? columns;
     const vectorGradients = await this.#interaction.backward(vectors, interacted);
-    let first = 0;
-    if (this.#bottom !== undefined && bottom !== undefined) {
-      await this.#bottom.backward(bottom, vectorGradients[0], false);
-      first = 1;
+    if (this.#bottom === undefined || bottom === undefined) {
+      return prepareTogether(this.#runtime, this.#bags, plans, vectorGradients);
     }
-    const gradients: SliceGradients[] = [];
-    for (const [t, { bag }] of this.tables.entries()) {
-      gradients.push(await bag.backward(plans[t], vectorGradients[first + t]));
-    }
-    return gradients;
+    const [dense, ...embeddings] = vectorGradients;
+    await this.#bottom.backward(bottom, dense, false);
+    return prepareTogether(this.#runtime, this.#bags, plans, embeddings);
   }
 
   #checkNames(state: NamedTensors): void {
@@ -193,11 +204,10 @@ export class Dlrm {
     }
   }
 
-  async #checkFinite(gradients: readonly SliceGradients[]): Promise<void> {
-    for (const [t, { sumOfSquares }] of gradients.entries()) {
+  async #checkFinite(steps: readonly PreparedStep[]): Promise<void> {
+    for (const [t, { finite }] of steps.entries()) {
       const { name } = this.tables[t];
-      if (!Number.isFinite(sumOfSquares))
-        throw new TtError("E_NONFINITE", `the gradient of table ${name} is not finite`, { tensor: name });
+      if (!finite) throw new TtError("E_NONFINITE", `the gradient of table ${name} is not finite`, { tensor: name });
     }
     const parameters = this.#denseParameters;
     const sums = await this.#runtime.kernels.sumsOfSquares(parameters.map(({ gradient }) => gradient));

@@ -6,6 +6,7 @@ import {
   type Plan,
   type PlanMode,
   type Pooling,
+  type PreparedStep,
   resolveBags,
   type SliceGradients,
   selectPositions,
@@ -148,13 +149,28 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
     this.#cache.rows.checkGradients(cached);
     await this.#tt.apply(tt, rule);
     await this.#cache.rows.apply(cached, rule);
-    this.#step++;
-    if (isRefreshDue(this.#schedule, this.#step)) await this.#refresh();
+    await this.#countStep();
+  }
+
+  async prepare(plan: Plan, gradient: Tensor): Promise<PreparedStep> {
+    const split = this.#details(plan);
+    const tt = await this.#tt.prepare(split.tt, gradient);
+    const cached = await this.#cache.rows.prepare(split.cached, gradient);
+    return {
+      finite: tt.finite && cached.finite,
+      apply: async (rule) => {
+        validateUpdateRule(rule);
+        this.#assertCurrent(split.generation);
+        await tt.apply(rule);
+        await cached.apply(rule);
+        await this.#countStep();
+      },
+    };
   }
 
   async step(plan: Plan, gradient: Tensor, rule: UpdateRule): Promise<void> {
     validateUpdateRule(rule);
-    await this.apply(await this.backward(plan, gradient), rule);
+    await (await this.prepare(plan, gradient)).apply(rule);
   }
 
   async state(): Promise<NamedTensors> {
@@ -231,6 +247,12 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
       cached: this.#cache.rows.planLookup(selectPositions(lookup, cachedPositions, cachedSlots)),
       cachedPositions,
     };
+  }
+
+  /** Counts a training step, and refreshes the cache if one is due at its end. */
+  async #countStep(): Promise<void> {
+    this.#step++;
+    if (isRefreshDue(this.#schedule, this.#step)) await this.#refresh();
   }
 
   async #refresh(): Promise<void> {

@@ -47,8 +47,9 @@ export function finish1(to: Finish, offset: usize, gradient: f32): void {
   } else if (to.kind == SGD) {
     store<f32>(at, load<f32>(at) - to.rate * gradient);
   } else {
-    const scaled = to.scale * gradient;
-    const h = load<f32>(to.state + offset) + scaled * scaled;
+    // As a vector, so that an element gets the same bits whether it is met alone or among four.
+    const scaled = f32x4.splat(to.scale * gradient);
+    const h = f32x4.extract_lane(madd(scaled, scaled, f32x4.splat(load<f32>(to.state + offset))), 0);
     store<f32>(to.state + offset, h);
     store<f32>(at, load<f32>(at) - (to.rate * gradient) / (sqrt<f32>(h) + to.eps));
   }

@@ -8,3 +8,4 @@ export { planDense, planTT } from "./plan";
 export { expandOffsets, gatherGradients, poolRows, weightGradients } from "./pool";
 export { transposeSlices } from "./transpose";
 export { applySlices, scaleSlices, stepRows } from "./update";
+export { sumOfSquares } from "../../tensor/assembly/squares";

@@ -8,10 +8,12 @@ import {
   type UpdateRule,
   validateUpdateRule,
 } from "@tt-rec/tensor";
-import { applyRows, type DenseBatch, denseBatch } from "./dense-engine.ts";
-import type { Bags, EmbeddingBag, Plan, PlanMode, Pooling, SliceGradients } from "./embedding-bag.ts";
+import type { BagBatch } from "./batch.ts";
+import { applyRows, denseBatch } from "./dense-engine.ts";
+import type { BagPhases, Bags, EmbeddingBag, Plan, PlanMode, Pooling, PreparedStep, SliceGradients } from "./embedding-bag.ts";
 import { type Lookup, resolveBags } from "./lookup/lookup.ts";
 import { PlanBook } from "./lookup/plan-book.ts";
+import { type Phases, runPhases } from "./phases.ts";
 import { checkGradient, matchParts } from "./slice-gradients.ts";
 
 /** Options of `DenseEmbeddingBag`. */
@@ -32,10 +34,14 @@ export interface DenseEmbeddingBagOptions {
 export class DenseEmbeddingBag implements EmbeddingBag {
   readonly numEmbeddings: number;
   readonly embeddingDim: number;
+  readonly phases: BagPhases = {
+    forward: (plan) => this.#plans.details(plan).forward(),
+    prepare: (plan, gradient) => this.#batchFor(plan, gradient).prepare(gradient),
+  };
   readonly #runtime: Runtime;
   readonly #pooling: Pooling;
   readonly #table: Parameter;
-  readonly #plans = new PlanBook<DenseBatch>();
+  readonly #plans = new PlanBook<BagBatch>();
 
   /** Allocates the table. Throws `E_SHAPE` on bad extents and `E_MEMORY` if the bytes are not to be had. */
   constructor(
@@ -74,18 +80,21 @@ export class DenseEmbeddingBag implements EmbeddingBag {
   }
 
   async forward(plan: Plan): Promise<Tensor> {
-    return this.#plans.details(plan).forward();
+    return this.#run(this.phases.forward(plan));
   }
 
   async backward(plan: Plan, gradient: Tensor): Promise<SliceGradients> {
-    const batch = this.#plans.details(plan);
-    checkGradient(plan, this.embeddingDim, gradient);
-    return batch.backward(gradient);
+    return this.#run(this.#batchFor(plan, gradient).backward(gradient));
+  }
+
+  async prepare(plan: Plan, gradient: Tensor): Promise<PreparedStep> {
+    return this.#run(this.phases.prepare(plan, gradient));
   }
 
   async apply(gradients: SliceGradients, rule: UpdateRule): Promise<void> {
     validateUpdateRule(rule);
-    for (const [parameter, part] of matchParts([this.#table], gradients)) await applyRows(this.#runtime, parameter, part, rule);
+    for (const [parameter, part] of matchParts([this.#table], gradients))
+      await this.#run(applyRows(this.#runtime, parameter, part, rule));
   }
 
   /** Throws what `apply` would throw, for bags that are built from this one and must not write half an update. */
@@ -95,9 +104,7 @@ export class DenseEmbeddingBag implements EmbeddingBag {
 
   async step(plan: Plan, gradient: Tensor, rule: UpdateRule): Promise<void> {
     validateUpdateRule(rule);
-    const batch = this.#plans.details(plan);
-    checkGradient(plan, this.embeddingDim, gradient);
-    await batch.step(gradient, rule);
+    await this.#run(this.#batchFor(plan, gradient).step(gradient, rule));
   }
 
   async state(): Promise<NamedTensors> {
@@ -130,5 +137,16 @@ export class DenseEmbeddingBag implements EmbeddingBag {
 
   dispose(): void {
     this.#table.dispose();
+  }
+
+  /** The batch of a plan, after a check of the gradient's shape. */
+  #batchFor(plan: Plan, gradient: Tensor): BagBatch {
+    const batch = this.#plans.details(plan);
+    checkGradient(plan, this.embeddingDim, gradient);
+    return batch;
+  }
+
+  #run<T>(phases: Phases<T>): Promise<T> {
+    return runPhases(this.#runtime.host, phases);
   }
 }

@@ -1,4 +1,5 @@
 import type { NamedTensors, Tensor, UpdateRule } from "@tt-rec/tensor";
+import type { Phases } from "./phases.ts";
 
 /** The lookups of a batch in one table. */
 export interface Bags {
@@ -52,6 +53,27 @@ export interface SliceGradients {
   readonly weights?: Tensor;
 }
 
+/** A backward pass up to the point where parameters would change. */
+export interface PreparedStep {
+  /** Whether every gradient of the parameters is finite. */
+  readonly finite: boolean;
+  /**
+   * Updates the touched slices, each once. The gradients of cores need not exist for it: each is applied as it is summed.
+   * Throws `E_OPTION` on a bad rule, `E_STALE_PLAN` if the parameters have changed since; then nothing is written.
+   */
+  apply(rule: UpdateRule): Promise<void>;
+  /** `apply` in phases, for several bags side by side; absent where the work cannot be taken apart. */
+  applyPhases?(rule: UpdateRule): Phases<void>;
+}
+
+/** The calls of a bag in phases, so that several bags can be worked on side by side: see `forwardTogether`. */
+export interface BagPhases {
+  /** `forward` in phases. */
+  forward(plan: Plan): Phases<Tensor>;
+  /** `prepare` in phases. */
+  prepare(plan: Plan, gradient: Tensor): Phases<PreparedStep>;
+}
+
 /**
  * A trainable table of embeddings. All implementations answer the same calls; they are asynchronous because a GPU is.
  *
@@ -81,6 +103,10 @@ export interface EmbeddingBag {
    * gradients, `E_SHAPE` on gradients that do not fit.
    */
   apply(gradients: SliceGradients, rule: UpdateRule): Promise<void>;
+  /** As `backward` up to where parameters would change: cheaper than `backward` and `apply`, and still open to a refusal. */
+  prepare(plan: Plan, gradient: Tensor): Promise<PreparedStep>;
+  /** Absent where the work cannot be taken apart. */
+  readonly phases?: BagPhases;
   /** `backward` and `apply` in one, for when nothing happens between; all products use the parameters before the update. */
   step(plan: Plan, gradient: Tensor, rule: UpdateRule): Promise<void>;
   /** Parameters and optimizer state by name. The arrays may be views: save or copy them before the next update. */

@@ -1,4 +1,16 @@
 export { DenseEmbeddingBag, type DenseEmbeddingBagOptions } from "./dense-embedding-bag.ts";
-export type { Bags, EmbeddingBag, Plan, PlanMode, Pooling, SliceGradient, SliceGradients } from "./embedding-bag.ts";
+export type {
+  BagPhases,
+  Bags,
+  EmbeddingBag,
+  Plan,
+  PlanMode,
+  Pooling,
+  PreparedStep,
+  SliceGradient,
+  SliceGradients,
+} from "./embedding-bag.ts";
 export { type Lookup, resolveBags, selectPositions } from "./lookup/lookup.ts";
+export type { Phase, Phases } from "./phases.ts";
+export { applyTogether, forwardTogether, prepareTogether } from "./together.ts";
 export { TTEmbeddingBag, type TTEmbeddingBagOptions } from "./tt-embedding-bag.ts";

@@ -1,15 +1,5 @@
-import { type Parameter, type Runtime, type Tensor, TtError } from "@tt-rec/tensor";
+import { type Parameter, type Tensor, TtError } from "@tt-rec/tensor";
 import type { Plan, SliceGradient, SliceGradients } from "./embedding-bag.ts";
-
-/** Bundles the gradients of a bag and measures them. */
-export async function bundleGradients(
-  { kernels }: Runtime,
-  parts: readonly SliceGradient[],
-  weights: Tensor | undefined,
-): Promise<SliceGradients> {
-  const squares = await kernels.sumsOfSquares(parts.map(({ values }) => values));
-  return { parts, sumOfSquares: squares.reduce((a, b) => a + b, 0), ...(weights && { weights }) };
-}
 
 /** Pairs each part with the parameter of its name. Throws `E_OPTION` if it has none, `E_SHAPE` if it does not fit. */
 export function matchParts(parameters: readonly Parameter[], { parts }: SliceGradients): [Parameter, SliceGradient][] {

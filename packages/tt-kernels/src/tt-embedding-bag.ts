@@ -1,11 +1,13 @@
 import { checkState, type NamedTensors, type Runtime, type Tensor, type UpdateRule, validateUpdateRule } from "@tt-rec/tensor";
 import { type TTShape, toDense } from "@tt-rec/tt-math";
-import type { Bags, EmbeddingBag, Plan, PlanMode, Pooling, SliceGradients } from "./embedding-bag.ts";
+import type { BagBatch } from "./batch.ts";
+import type { BagPhases, Bags, EmbeddingBag, Plan, PlanMode, Pooling, PreparedStep, SliceGradients } from "./embedding-bag.ts";
 import { type Lookup, resolveBags } from "./lookup/lookup.ts";
 import { PlanBook } from "./lookup/plan-book.ts";
+import { type Phases, runPhases } from "./phases.ts";
 import { checkGradient, matchParts } from "./slice-gradients.ts";
 import { TTCores } from "./tt-cores.ts";
-import { applyCores, type TTBatch, ttBatch } from "./tt-engine.ts";
+import { applyCores, ttBatch } from "./tt-engine.ts";
 
 /** Options of `TTEmbeddingBag`. */
 export interface TTEmbeddingBagOptions {
@@ -26,10 +28,14 @@ export class TTEmbeddingBag implements EmbeddingBag {
   readonly embeddingDim: number;
   /** Row shape, column shape and ranks. */
   readonly shape: TTShape;
+  readonly phases: BagPhases = {
+    forward: (plan) => this.#plans.details(plan).forward(),
+    prepare: (plan, gradient) => this.#batchFor(plan, gradient).prepare(gradient),
+  };
   readonly #runtime: Runtime;
   readonly #pooling: Pooling;
   readonly #cores: TTCores;
-  readonly #plans = new PlanBook<TTBatch>();
+  readonly #plans = new PlanBook<BagBatch>();
 
   /** Allocates the cores. Throws `E_SHAPE` if the number or the sizes of the initial cores do not fit the shape. */
   constructor(runtime: Runtime, { shape, cores, pooling = "sum" }: TTEmbeddingBagOptions) {
@@ -59,25 +65,25 @@ export class TTEmbeddingBag implements EmbeddingBag {
   }
 
   async forward(plan: Plan): Promise<Tensor> {
-    return this.#plans.details(plan).forward();
+    return this.#run(this.phases.forward(plan));
   }
 
   async backward(plan: Plan, gradient: Tensor): Promise<SliceGradients> {
-    const batch = this.#plans.details(plan);
-    checkGradient(plan, this.embeddingDim, gradient);
-    return batch.backward(gradient);
+    return this.#run(this.#batchFor(plan, gradient).backward(gradient));
+  }
+
+  async prepare(plan: Plan, gradient: Tensor): Promise<PreparedStep> {
+    return this.#run(this.phases.prepare(plan, gradient));
   }
 
   async apply(gradients: SliceGradients, rule: UpdateRule): Promise<void> {
     validateUpdateRule(rule);
-    await applyCores(this.#runtime, this.#cores, matchParts(this.#cores.parameters, gradients), rule);
+    await this.#run(applyCores(this.#runtime, this.#cores, matchParts(this.#cores.parameters, gradients), rule));
   }
 
   async step(plan: Plan, gradient: Tensor, rule: UpdateRule): Promise<void> {
     validateUpdateRule(rule);
-    const batch = this.#plans.details(plan);
-    checkGradient(plan, this.embeddingDim, gradient);
-    await batch.step(gradient, rule);
+    await this.#run(this.#batchFor(plan, gradient).step(gradient, rule));
   }
 
   async state(): Promise<NamedTensors> {
@@ -98,5 +104,16 @@ export class TTEmbeddingBag implements EmbeddingBag {
 
   dispose(): void {
     this.#cores.dispose();
+  }
+
+  /** The batch of a plan, after a check of the gradient's shape. */
+  #batchFor(plan: Plan, gradient: Tensor): BagBatch {
+    const batch = this.#plans.details(plan);
+    checkGradient(plan, this.embeddingDim, gradient);
+    return batch;
+  }
+
+  #run<T>(phases: Phases<T>): Promise<T> {
+    return runPhases(this.#runtime.host, phases);
   }
 }

@@ -1,16 +1,17 @@
 import type { Runtime, Tensor, UpdateRule } from "@tt-rec/tensor";
+import type { BagBatch } from "../batch.ts";
 import type { SliceGradient, SliceGradients } from "../embedding-bag.ts";
 import type { Lookup } from "../lookup/lookup.ts";
-import { bundleGradients } from "../slice-gradients.ts";
 import type { TTCores } from "../tt-cores.ts";
-import type { TTBatch } from "../tt-engine.ts";
+import { bundleGradients } from "./bundle-gradients.ts";
 import { backwardLevel, forwardLevel, nodeSize } from "./chain.ts";
 import { poolBackward, poolForward, weightsBackward } from "./pool.ts";
 import { buildPrefixTree } from "./prefix-tree.ts";
 import { groupRows } from "./row-groups.ts";
+import { withoutPhases } from "./without-phases.ts";
 
 /** A batch in plain TypeScript: the oracle of the kernels. */
-export function referenceTTBatch(runtime: Runtime, cores: TTCores, lookup: Lookup): TTBatch {
+export function referenceTTBatch(runtime: Runtime, cores: TTCores, lookup: Lookup): BagBatch {
   const { extents, parameters, shape } = cores;
   const dim = shape.embeddingDim;
   const groups = groupRows(lookup.rows);
@@ -31,7 +32,7 @@ export function referenceTTBatch(runtime: Runtime, cores: TTCores, lookup: Looku
     return tensors;
   };
 
-  const backward = async (gradient: Tensor): Promise<SliceGradients> => {
+  const backward = (gradient: Tensor): SliceGradients => {
     const products = computeProducts();
     const rows = products[products.length - 1];
     let weights: Tensor | undefined;
@@ -51,22 +52,20 @@ export function referenceTTBatch(runtime: Runtime, cores: TTCores, lookup: Looku
       parts.unshift({ parameter: core.name, slices: levels[k].touched, values });
       if (above !== undefined) nodeGradients = above;
     }
-    return bundleGradients(runtime, parts, weights);
+    return bundleGradients(parts, weights);
   };
 
-  return {
-    uniqueRows: groups.uniqueRows.length,
-    async forward() {
-      const products = computeProducts();
-      const out = runtime.scratch([lookup.outputs, dim]);
-      poolForward(lookup, groups.groupOf, products[products.length - 1].data, dim, out.data);
-      return out;
-    },
-    backward,
-    async step(gradient: Tensor, rule: UpdateRule) {
-      const { parts } = await backward(gradient);
-      cores.version++;
-      for (const [k, { slices, values }] of parts.entries()) parameters[k].updateSlices(rule, slices, values);
-    },
+  const apply = ({ parts }: SliceGradients, rule: UpdateRule): void => {
+    cores.version++;
+    for (const [k, { slices, values }] of parts.entries()) parameters[k].updateSlices(rule, slices, values);
   };
+
+  const forward = (): Tensor => {
+    const products = computeProducts();
+    const out = runtime.scratch([lookup.outputs, dim]);
+    poolForward(lookup, groups.groupOf, products[products.length - 1].data, dim, out.data);
+    return out;
+  };
+
+  return withoutPhases(() => groups.uniqueRows.length, { forward, backward, apply });
 }

@@ -1,8 +1,8 @@
 import type { KernelHost, Parameter, Runtime, Task, UpdateRule, Workspace } from "@tt-rec/tensor";
 import type { SliceGradient } from "../embedding-bag.ts";
+import type { Phases } from "../phases.ts";
 import { copyFloats, copyWords, writeRecord } from "./batch-arrays.ts";
 import { type BagKernels, bagKernels } from "./kernels.ts";
-import type { Phases } from "./phases.ts";
 import { taskOf, timeOf } from "./tasks.ts";
 import { updateBy, updateOf } from "./update-record.ts";
 
@@ -48,35 +48,51 @@ function applyTask(
 }
 
 /**
- * Updates rows of a table that has a memory of its own. Its accumulators have another one; the gradient then goes through
+ * Updates rows of a table that has a memory of its own. If its accumulators have another one, the gradient goes through
  * theirs first, which divides it by √h + eps.
  */
-export async function applyToTable(
+export function* applyToTable(
   runtime: Runtime,
-  table: { readonly parameter: Parameter; readonly host: KernelHost },
+  parameter: Parameter,
   { slices, values }: Pick<SliceGradient, "slices" | "values">,
   rule: UpdateRule,
-): Promise<void> {
-  const { parameter, host } = table;
+): Phases<void> {
+  const host = runtime.hostOf(parameter.weights) as KernelHost;
   const state = parameter.stateFor(rule);
-  const size = parameter.sliceSize;
-  const run = async (at: KernelHost, gradient: Float32Array, kernel: "applySlices" | "scaleSlices", finish: readonly number[]) =>
-    at.call(async (workspace) => {
-      const reserve = reserveIn(workspace);
-      const [rows, copy] = [copyWords(at, reserve, slices), copyFloats(at, reserve, gradient)];
-      const record = writeRecord(at, reserve, [rows, copy, size, writeRecord(at, reserve, finish)]);
-      const time = timeOf(0, 12 * size);
-      await at.run([taskOf(bagKernels(at)[kernel], record, slices.length, time)], time * slices.length);
-      return at.floats.slice(copy / 4, copy / 4 + gradient.length);
-    });
   const stateHost = state && runtime.hostOf(state);
+  const size = parameter.sliceSize;
   if (state === undefined || stateHost === undefined || stateHost === host) {
-    await run(host, values.data, "applySlices", updateBy(rule, parameter.weights, state));
+    yield* runOnCopy(host, "applySlices", slices, values.data, size, updateBy(rule, parameter.weights, state));
     return;
   }
-  const scaled = await run(stateHost, values.data, "scaleSlices", updateBy(rule, parameter.weights, state));
+  const finish = updateBy(rule, parameter.weights, state);
+  const scaled = yield* runOnCopy(stateHost, "scaleSlices", slices, values.data, size, finish);
   const { learningRate, scale = 1 } = rule;
-  await run(host, scaled, "applySlices", updateBy({ kind: "sgd", learningRate, scale }, parameter.weights, undefined));
+  const descend = updateBy({ kind: "sgd", learningRate, scale }, parameter.weights, undefined);
+  yield* runOnCopy(host, "applySlices", slices, scaled, size, descend);
+}
+
+/** Runs a kernel on a copy of slices and gradients in some memory; returns the copy of the gradients afterwards. */
+function* runOnCopy(
+  host: KernelHost,
+  kernel: "applySlices" | "scaleSlices",
+  slices: Uint32Array,
+  values: Float32Array,
+  size: number,
+  finish: readonly number[],
+): Phases<Float32Array> {
+  const workspace = host.enter();
+  try {
+    const reserve = reserveIn(workspace);
+    const [rows, copy] = [copyWords(host, reserve, slices), copyFloats(host, reserve, values)];
+    const record = writeRecord(host, reserve, [rows, copy, size, writeRecord(host, reserve, finish)]);
+    const time = timeOf(0, 12 * size);
+    const task = taskOf(bagKernels(host)[kernel], record, slices.length, time);
+    yield { tasks: [task], nanoseconds: time * slices.length };
+    return kernel === "scaleSlices" ? host.floats.slice(copy / 4, copy / 4 + values.length) : values;
+  } finally {
+    host.leave();
+  }
 }
 
 /** A workspace's `reserve`, as the helpers take it. */

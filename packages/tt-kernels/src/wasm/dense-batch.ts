@@ -1,13 +1,21 @@
-import type { KernelHost, Lifetime, Parameter, Runtime, Tensor, UpdateRule } from "@tt-rec/tensor";
-import type { DenseBatch } from "../dense-engine.ts";
-import type { SliceGradients } from "../embedding-bag.ts";
+import {
+  type KernelHost,
+  type Lifetime,
+  type Parameter,
+  type Runtime,
+  type Tensor,
+  type UpdateRule,
+  validateUpdateRule,
+} from "@tt-rec/tensor";
+import type { BagBatch } from "../batch.ts";
+import type { PreparedStep, SliceGradient, SliceGradients } from "../embedding-bag.ts";
 import type { Lookup } from "../lookup/lookup.ts";
+import { type Phases, runPhases } from "../phases.ts";
 import { groupRows } from "../reference/row-groups.ts";
-import { bundleGradients } from "../slice-gradients.ts";
 import { applyToTable, reserveIn } from "./apply.ts";
 import { type BatchArrays, copyFloats, copyLookup, copyWords, type Reserve, writeRecord } from "./batch-arrays.ts";
 import { bagKernels } from "./kernels.ts";
-import { type Phases, runPhases } from "./phases.ts";
+import { sumsOfSquares } from "./squares.ts";
 import { taskOf, timeOf } from "./tasks.ts";
 import { poolOutputs } from "./tt-forward.ts";
 import { updateBy } from "./update-record.ts";
@@ -26,7 +34,7 @@ interface SortedBatch extends BatchArrays {
 }
 
 /** A batch of an uncompressed table on the wasm kernels. A table with a memory of its own is read and written there. */
-export class WasmDenseBatch implements DenseBatch {
+export class WasmDenseBatch implements BagBatch {
   readonly #runtime: Runtime;
   readonly #table: Parameter;
   readonly #host: KernelHost;
@@ -46,11 +54,11 @@ export class WasmDenseBatch implements DenseBatch {
     return this.#uniqueRows;
   }
 
-  async forward(): Promise<Tensor> {
+  *forward(): Phases<Tensor> {
     const host = this.#host;
     const out = this.#runtime.rawScratch([this.#lookup.outputs, this.#table.sliceSize]);
-    await host.call(async (workspace) => {
-      const reserve = reserveIn(workspace);
+    const reserve = reserveIn(host.enter());
+    try {
       const { rows, offsets, coefficients } = this.#lookup;
       const batch = {
         positions: rows.length,
@@ -58,45 +66,41 @@ export class WasmDenseBatch implements DenseBatch {
         coefficients: coefficients === undefined ? 0 : copyFloats(host, reserve, coefficients),
       };
       const ids = copyWords(host, reserve, rows);
-      const target = this.#isElsewhere ? reserve(4 * out.size) : out.byteOffset;
-      const weights = this.#table.weights.byteOffset;
-      await runPhases(
-        host,
-        poolOutputs(host, reserve, bagKernels(host), batch, ids, weights, { shape: out.shape, byteOffset: target }),
-      );
-      if (this.#isElsewhere) out.data.set(host.floats.subarray(target / 4, target / 4 + out.size));
-    });
+      const target = { shape: out.shape, byteOffset: this.#isElsewhere ? reserve(4 * out.size) : out.byteOffset };
+      yield* poolOutputs(host, reserve, bagKernels(host), batch, ids, this.#table.weights.byteOffset, target);
+      this.#fetch(target.byteOffset, out);
+    } finally {
+      host.leave();
+    }
     return out;
   }
 
-  async backward(gradient: Tensor): Promise<SliceGradients> {
-    const { host } = this.#runtime;
-    const batch = await this.#sort();
-    const dim = this.#table.sliceSize;
-    const values = this.#runtime.rawScratch([batch.uniqueRows, dim]);
-    const reserve = this.#reserve;
-    const gather = writeRecord(host, reserve, gatherWords(batch, dim, gradient.byteOffset, values.byteOffset));
-    const nanoseconds = batch.positions * timeOf(dim, 8 * dim);
-    const perRow = nanoseconds / Math.max(1, batch.uniqueRows);
-    await host.run([taskOf(bagKernels(host).gatherGradients, gather, batch.uniqueRows, perRow)], nanoseconds);
-    const slices = host.words.slice(batch.unique / 4, batch.unique / 4 + batch.uniqueRows);
-    const weights = await this.#weightGradients(gradient);
-    return bundleGradients(this.#runtime, [{ parameter: this.#table.name, slices, values }], weights);
+  *backward(gradient: Tensor): Phases<SliceGradients> {
+    const part = yield* this.#rowGradients(gradient);
+    const weights = yield* this.#weightGradients(gradient);
+    return { parts: [part], sumOfSquares: yield* this.#sumOfSquares(part), ...(weights && { weights }) };
   }
 
-  async step(gradient: Tensor, rule: UpdateRule): Promise<void> {
+  *prepare(gradient: Tensor): Phases<PreparedStep> {
+    const part = yield* this.#rowGradients(gradient);
+    const finite = Number.isFinite(yield* this.#sumOfSquares(part));
+    const applyPhases = (rule: UpdateRule): Phases<void> => {
+      validateUpdateRule(rule);
+      return applyToTable(this.#runtime, this.#table, part, rule);
+    };
+    return { finite, applyPhases, apply: async (rule) => runPhases(this.#host, applyPhases(rule)) };
+  }
+
+  *step(gradient: Tensor, rule: UpdateRule): Phases<void> {
     const host = this.#host;
     const state = this.#table.stateFor(rule);
     if (state !== undefined && this.#runtime.hostOf(state) !== host) {
-      const [part] = (await this.backward(gradient)).parts;
-      await applyToTable(this.#runtime, { parameter: this.#table, host }, part, rule);
+      yield* applyToTable(this.#runtime, this.#table, yield* this.#rowGradients(gradient), rule);
       return;
     }
-    await host.call(async (workspace) => {
-      const reserve = reserveIn(workspace);
-      const batch = this.#isElsewhere
-        ? await runPhases(host, sortBatch(host, reserve, this.#table, this.#lookup))
-        : await this.#sort();
+    const reserve = reserveIn(host.enter());
+    try {
+      const batch = this.#isElsewhere ? yield* sortBatch(host, reserve, this.#table, this.#lookup) : yield* this.#sort();
       const dim = this.#table.sliceSize;
       const source = this.#isElsewhere ? copyFloats(host, reserve, gradient.data) : gradient.byteOffset;
       const values = reserve(4 * batch.uniqueRows * dim);
@@ -105,47 +109,75 @@ export class WasmDenseBatch implements DenseBatch {
       const record = writeRecord(host, reserve, [gather, batch.unique, finish]);
       const nanoseconds = batch.positions * timeOf(dim, 8 * dim) + batch.uniqueRows * timeOf(dim, 64 * dim);
       const perRow = nanoseconds / Math.max(1, batch.uniqueRows);
-      await host.run([taskOf(bagKernels(host).stepRows, record, batch.uniqueRows, perRow)], nanoseconds);
-    });
+      yield { tasks: [taskOf(bagKernels(host).stepRows, record, batch.uniqueRows, perRow)], nanoseconds };
+    } finally {
+      host.leave();
+    }
   }
 
   get #isElsewhere(): boolean {
     return this.#host !== this.#runtime.host;
   }
 
+  /** Copies a result from the table's memory onto the heap, if it was not written there. */
+  #fetch(offset: number, { data, size }: Tensor): void {
+    if (this.#isElsewhere) data.set(this.#host.floats.subarray(offset / 4, offset / 4 + size));
+  }
+
   /** The batch sorted on the heap, once a step. */
-  async #sort(): Promise<SortedBatch> {
+  *#sort(): Phases<SortedBatch> {
     if (this.#sorted?.life.alive === true) return this.#sorted.batch;
     const { host, scratchLife } = this.#runtime;
-    const batch = await runPhases(host, sortBatch(host, this.#reserve, this.#table, this.#lookup));
+    const batch = yield* sortBatch(host, this.#reserve, this.#table, this.#lookup);
     this.#sorted = { batch, life: scratchLife };
     this.#uniqueRows = batch.uniqueRows;
     return batch;
   }
 
-  async #weightGradients(gradient: Tensor): Promise<Tensor | undefined> {
+  /** Gradients of the distinct rows, on the heap: they do not need the table. */
+  *#rowGradients(gradient: Tensor): Phases<SliceGradient> {
+    const { host } = this.#runtime;
+    const batch = yield* this.#sort();
+    const dim = this.#table.sliceSize;
+    const values = this.#runtime.rawScratch([batch.uniqueRows, dim]);
+    const gather = writeRecord(host, this.#reserve, gatherWords(batch, dim, gradient.byteOffset, values.byteOffset));
+    const nanoseconds = batch.positions * timeOf(dim, 8 * dim);
+    const perRow = nanoseconds / Math.max(1, batch.uniqueRows);
+    yield { tasks: [taskOf(bagKernels(host).gatherGradients, gather, batch.uniqueRows, perRow)], nanoseconds };
+    const slices = host.words.slice(batch.unique / 4, batch.unique / 4 + batch.uniqueRows);
+    return { parameter: this.#table.name, slices, values };
+  }
+
+  *#sumOfSquares({ values }: SliceGradient): Phases<number> {
+    const { host } = this.#runtime;
+    const range = { offset: values.byteOffset, count: values.size };
+    return (yield* sumsOfSquares(host, this.#reserve, bagKernels(host), [range]))[0];
+  }
+
+  *#weightGradients(gradient: Tensor): Phases<Tensor | undefined> {
     const { weightFactors } = this.#lookup;
     if (weightFactors === undefined) return undefined;
     const host = this.#host;
     const result = this.#runtime.rawScratch([weightFactors.length]);
-    await host.call(async (workspace) => {
-      const reserve = reserveIn(workspace);
+    const reserve = reserveIn(host.enter());
+    try {
       const kernels = bagKernels(host);
       const batch = copyLookup(host, reserve, this.#lookup);
       const source = this.#isElsewhere ? copyFloats(host, reserve, gradient.data) : gradient.byteOffset;
       const factors = copyFloats(host, reserve, weightFactors);
       const target = this.#isElsewhere ? reserve(4 * result.size) : result.byteOffset;
       const { sliceSize, weights } = this.#table;
-      const record = [batch.rows, batch.outputOf, sliceSize, weights.byteOffset, source, factors, target];
-      const nanoseconds = 2 * sliceSize * weightFactors.length;
       if (batch.offsets !== 0) {
         const expand = writeRecord(host, reserve, [batch.offsets, batch.outputOf]);
-        await host.run([taskOf(kernels.expandOffsets, expand, this.#lookup.outputs, 100)], 0);
+        yield { tasks: [taskOf(kernels.expandOffsets, expand, this.#lookup.outputs, 100)], nanoseconds: 0 };
       }
-      const task = taskOf(kernels.weightGradients, writeRecord(host, reserve, record), weightFactors.length, 2 * sliceSize);
-      await host.run([task], nanoseconds);
-      if (this.#isElsewhere) result.data.set(host.floats.subarray(target / 4, target / 4 + result.size));
-    });
+      const words = [batch.rows, batch.outputOf, sliceSize, weights.byteOffset, source, factors, target];
+      const task = taskOf(kernels.weightGradients, writeRecord(host, reserve, words), weightFactors.length, 2 * sliceSize);
+      yield { tasks: [task], nanoseconds: 2 * sliceSize * weightFactors.length };
+      this.#fetch(target, result);
+    } finally {
+      host.leave();
+    }
     return result;
   }
 

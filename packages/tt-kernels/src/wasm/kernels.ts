@@ -19,6 +19,7 @@ const NAMES = [
   "sumChildren",
   "sumFirst",
   "sumLast",
+  "sumOfSquares",
   "transposeSlices",
   "weightGradients",
 ] as const;

@@ -1,8 +1,9 @@
 import type { KernelHost, Task, Tensor } from "@tt-rec/tensor";
+import type { Phase, Phases } from "../phases.ts";
 import type { TTCores } from "../tt-cores.ts";
 import { copyFloats, type Reserve, writeRecord } from "./batch-arrays.ts";
 import type { BagKernels } from "./kernels.ts";
-import type { Phase, Phases } from "./phases.ts";
+import { type FloatRange, sumsOfSquares } from "./squares.ts";
 import { taskOf, timeOf } from "./tasks.ts";
 import type { Products } from "./tt-forward.ts";
 import type { PlannedBatch } from "./tt-plan.ts";
@@ -156,6 +157,35 @@ export function* coreGradients(
     taskOf(kernels.finishSums, firstFinish, firstSlices, timeOf(0, 4 * lanes * firstSize)),
     taskOf(kernels.finishSums, lastFinish, batch.segments, timeOf(0, 4 * lanes * lastSize)),
   );
+}
+
+/** Where float32 ends, with room for the rounding of long sums. */
+const LARGEST = 3e38;
+
+/**
+ * Tells whether all gradients of the cores are sure to be finite, from what is multiplied to make them: an entry of a
+ * product is at most the product of the two norms (Cauchy–Schwarz). False says only that they must be looked at.
+ */
+export function* gradientsAreBounded(context: BackwardContext, gradients: ProductGradients): Phases<boolean> {
+  const { host, reserve, kernels, cores, batch, products } = context;
+  const { left, rank, right } = cores.extents;
+  const last = cores.parameters.length - 1;
+  const { levels } = batch;
+  const first = cores.parameters[0].weights;
+  const operands: FloatRange[] = [{ offset: first.byteOffset, count: first.size }];
+  for (let k = 1; k < last; k++) operands.push({ offset: products.products[k], count: levels[k].count * left[k] * right[k] });
+  const upstream: FloatRange[] = [];
+  for (let k = 1; k < last; k++) upstream.push({ offset: gradients.products[k], count: levels[k].count * left[k] * right[k] });
+  upstream.push({ offset: gradients.rows, count: batch.uniqueRows * cores.shape.embeddingDim });
+  const shares =
+    last === 1
+      ? { offset: gradients.products[0], count: levels[0].count * left[1] * rank[1] }
+      : { offset: gradients.firstShares, count: levels[1].count * left[1] * rank[1] };
+  const squares = yield* sumsOfSquares(host, reserve, kernels, [...operands, ...upstream, shares]);
+  const bounds = operands.map((_, k) => Math.sqrt(squares[k]) * Math.sqrt(squares[operands.length + k]));
+  const children = last === 1 ? levels[0].count : levels[1].count;
+  bounds.push(Math.sqrt(children) * Math.sqrt(squares[squares.length - 1]));
+  return bounds.every((bound) => bound < LARGEST);
 }
 
 /** A phase whose time is that of its tasks. */

@@ -1,20 +1,26 @@
-import type { Lifetime, Runtime, Tensor, UpdateRule } from "@tt-rec/tensor";
-import type { SliceGradients } from "../embedding-bag.ts";
+import { type Lifetime, type Runtime, type Tensor, TtError, type UpdateRule, validateUpdateRule } from "@tt-rec/tensor";
+import type { BagBatch } from "../batch.ts";
+import type { PreparedStep, SliceGradient, SliceGradients } from "../embedding-bag.ts";
 import type { Lookup } from "../lookup/lookup.ts";
+import { type Phases, runPhases } from "../phases.ts";
 import { groupRows } from "../reference/row-groups.ts";
-import { bundleGradients } from "../slice-gradients.ts";
 import type { TTCores } from "../tt-cores.ts";
-import type { TTBatch } from "../tt-engine.ts";
 import { applyParts } from "./apply.ts";
 import { type BagKernels, bagKernels } from "./kernels.ts";
-import { type Phases, runPhases } from "./phases.ts";
-import { type BackwardContext, backwardProducts, coreGradients } from "./tt-backward.ts";
+import { sumsOfSquares } from "./squares.ts";
+import {
+  type BackwardContext,
+  backwardProducts,
+  coreGradients,
+  gradientsAreBounded,
+  type ProductGradients,
+} from "./tt-backward.ts";
 import { computeProducts, type Products, poolOutputs } from "./tt-forward.ts";
 import { type PlannedBatch, planBatch } from "./tt-plan.ts";
 import { storeAt, updateOf } from "./update-record.ts";
 
 /** A batch on the wasm kernels. What it keeps on the heap lives as long as the step; a later step plans again. */
-export class WasmTTBatch implements TTBatch {
+export class WasmTTBatch implements BagBatch {
   readonly #runtime: Runtime;
   readonly #kernels: BagKernels;
   readonly #cores: TTCores;
@@ -39,22 +45,7 @@ export class WasmTTBatch implements TTBatch {
     return this.#uniqueRows;
   }
 
-  forward(): Promise<Tensor> {
-    return runPhases(this.#runtime.host, this.forwardPhases());
-  }
-
-  backward(gradient: Tensor): Promise<SliceGradients> {
-    return runPhases(this.#runtime.host, this.backwardPhases(gradient)).then(({ parts, weights }) =>
-      bundleGradients(this.#runtime, parts, weights),
-    );
-  }
-
-  async step(gradient: Tensor, rule: UpdateRule): Promise<void> {
-    await runPhases(this.#runtime.host, this.stepPhases(gradient, rule));
-  }
-
-  /** The phases of `forward`. */
-  *forwardPhases(): Phases<Tensor> {
+  *forward(): Phases<Tensor> {
     const { host } = this.#runtime;
     const batch = yield* this.#plan();
     const { rows } = yield* this.#computeProducts(batch, this.#training);
@@ -63,14 +54,58 @@ export class WasmTTBatch implements TTBatch {
     return out;
   }
 
-  /** The phases of `backward`, without the sum of squares. */
-  *backwardPhases(gradient: Tensor): Phases<Omit<SliceGradients, "sumOfSquares">> {
+  *backward(gradient: Tensor): Phases<SliceGradients> {
     const context = yield* this.#context();
-    const { batch, host } = context;
     const { weightFactors } = this.#lookup;
-    const weights = weightFactors && this.#runtime.rawScratch([batch.positions]);
+    const weights = weightFactors && this.#runtime.rawScratch([context.batch.positions]);
     const wanted = weights && { factors: weightFactors, gradients: weights };
     const gradients = yield* backwardProducts(context, gradient, wanted);
+    const parts = yield* this.#stackGradients(context, gradients);
+    return { parts, sumOfSquares: yield* this.#sumOfSquares(parts), ...(weights && { weights }) };
+  }
+
+  *prepare(gradient: Tensor): Phases<PreparedStep> {
+    const context = yield* this.#context();
+    const gradients = yield* backwardProducts(context, gradient, undefined);
+    let finite = yield* gradientsAreBounded(context, gradients);
+    if (!finite) {
+      const parts = yield* this.#stackGradients(context, gradients);
+      finite = Number.isFinite(yield* this.#sumOfSquares(parts));
+    }
+    const { version } = this.#cores;
+    const applyPhases = (rule: UpdateRule): Phases<void> => {
+      validateUpdateRule(rule);
+      // The sums of the gradients read the first core.
+      if (this.#cores.version !== version)
+        throw new TtError("E_STALE_PLAN", "the cores have changed since the step was prepared");
+      return this.#update(context, gradients, rule);
+    };
+    return { finite, applyPhases, apply: async (rule) => runPhases(this.#runtime.host, applyPhases(rule)) };
+  }
+
+  *step(gradient: Tensor, rule: UpdateRule): Phases<void> {
+    const context = yield* this.#context();
+    yield* this.#update(context, yield* backwardProducts(context, gradient, undefined), rule);
+  }
+
+  /** Applies the gradients of the cores as they are summed. */
+  *#update(context: BackwardContext, gradients: ProductGradients, rule: UpdateRule): Phases<void> {
+    const { parameters } = this.#cores;
+    if (rule.kind === "rowWiseAdagrad") {
+      // Its accumulator needs the whole slice before the first element is updated.
+      const parts = yield* this.#stackGradients(context, gradients);
+      this.#cores.version++;
+      const pairs = parts.map((part, k) => [parameters[k], part] as const);
+      yield* applyParts(this.#runtime, this.#kernels, pairs, rule);
+      return;
+    }
+    this.#cores.version++;
+    const finishes = parameters.map((core) => updateOf(rule, core));
+    yield* coreGradients(context, gradients, finishes);
+  }
+
+  *#stackGradients(context: BackwardContext, gradients: ProductGradients): Phases<SliceGradient[]> {
+    const { batch, host } = context;
     const touched = [
       ...batch.levels.map(({ buckets, bucketDigits }) => [buckets, bucketDigits]),
       [batch.segments, batch.segmentDigits],
@@ -80,37 +115,14 @@ export class WasmTTBatch implements TTBatch {
       const values = this.#runtime.rawScratch([count, core.sliceSize]);
       return { parameter: core.name, slices: host.words.slice(digits / 4, digits / 4 + count), values };
     });
-    yield* coreGradients(
-      context,
-      gradients,
-      parts.map(({ values }) => storeAt(values.byteOffset)),
-    );
-    return { parts, ...(weights && { weights }) };
+    const finishes = parts.map(({ values }) => storeAt(values.byteOffset));
+    yield* coreGradients(context, gradients, finishes);
+    return parts;
   }
 
-  /** The phases of `step`. */
-  *stepPhases(gradient: Tensor, rule: UpdateRule): Phases<void> {
-    const { parameters } = this.#cores;
-    if (rule.kind === "rowWiseAdagrad") {
-      // Its accumulator needs the whole slice before the first element is updated.
-      const { parts } = yield* this.backwardPhases(gradient);
-      this.#cores.version++;
-      yield* applyParts(
-        this.#runtime,
-        this.#kernels,
-        parts.map((part, k) => [parameters[k], part]),
-        rule,
-      );
-      return;
-    }
-    const context = yield* this.#context();
-    const gradients = yield* backwardProducts(context, gradient, undefined);
-    this.#cores.version++;
-    yield* coreGradients(
-      context,
-      gradients,
-      parameters.map((core) => updateOf(rule, core)),
-    );
+  *#sumOfSquares(parts: readonly SliceGradient[]): Phases<number> {
+    const ranges = parts.map(({ values }) => ({ offset: values.byteOffset, count: values.size }));
+    return (yield* sumsOfSquares(this.#runtime.host, this.#reserve, this.#kernels, ranges)).reduce((a, b) => a + b, 0);
   }
 
   *#context(): Phases<BackwardContext> {

@@ -1,8 +1,8 @@
 import type { KernelHost, Tensor } from "@tt-rec/tensor";
+import type { Phases } from "../phases.ts";
 import type { TTCores } from "../tt-cores.ts";
 import { type Reserve, writeRecord } from "./batch-arrays.ts";
 import type { BagKernels } from "./kernels.ts";
-import type { Phases } from "./phases.ts";
 import { taskOf, timeOf } from "./tasks.ts";
 import type { PlannedBatch } from "./tt-plan.ts";
 

@@ -8,7 +8,10 @@ export interface Phase {
   readonly nanoseconds: number;
 }
 
-/** Work in phases, one after the other; between them the generator reads results and plans what is next. */
+/**
+ * Work in phases, one after the other; between them the generator reads results and plans what is next. Plain TypeScript
+ * has no tasks and ends without a phase.
+ */
 export type Phases<T> = Generator<Phase, T, void>;
 
 /** Runs phases to their end. */

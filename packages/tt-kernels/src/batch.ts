@@ -1,0 +1,17 @@
+import type { Tensor, UpdateRule } from "@tt-rec/tensor";
+import type { PreparedStep, SliceGradients } from "./embedding-bag.ts";
+import type { Phases } from "./phases.ts";
+
+/** The work of one batch on a bag's parameters; the plan of a bag hides one. */
+export interface BagBatch {
+  /** Distinct rows of the batch. */
+  readonly uniqueRows: number;
+  /** Looks up and pools: [outputs, D]. */
+  forward(): Phases<Tensor>;
+  /** Gradients of parameters and weights. */
+  backward(gradient: Tensor): Phases<SliceGradients>;
+  /** A backward pass up to where parameters would change. */
+  prepare(gradient: Tensor): Phases<PreparedStep>;
+  /** Gradients and update in one. */
+  step(gradient: Tensor, rule: UpdateRule): Phases<void>;
+}

@@ -1,0 +1,68 @@
+import type { Runtime, Tensor, UpdateRule } from "@tt-rec/tensor";
+import type { EmbeddingBag, Plan, PreparedStep } from "./embedding-bag.ts";
+import { type Phases, runTogether } from "./phases.ts";
+
+/**
+ * Calls one method of many bags: those whose work comes in phases go through them side by side, so that small tables
+ * share the threads and the waits; the others follow one by one.
+ */
+async function together<T>(
+  runtime: Runtime,
+  count: number,
+  phasesOf: (i: number) => Phases<T> | undefined,
+  call: (i: number) => Promise<T>,
+): Promise<T[]> {
+  const results = new Array<T>(count);
+  const works: Phases<void>[] = [];
+  const alone: number[] = [];
+  for (let i = 0; i < count; i++) {
+    const phases = phasesOf(i);
+    if (phases === undefined) alone.push(i);
+    else works.push(keep(phases, i));
+  }
+  function* keep(phases: Phases<T>, i: number): Phases<void> {
+    results[i] = yield* phases;
+  }
+  await runTogether(runtime.host, works);
+  for (const i of alone) results[i] = await call(i);
+  return results;
+}
+
+/** `forward` of many bags. */
+export function forwardTogether(runtime: Runtime, bags: readonly EmbeddingBag[], plans: readonly Plan[]): Promise<Tensor[]> {
+  return together(
+    runtime,
+    bags.length,
+    (i) => bags[i].phases?.forward(plans[i]),
+    (i) => bags[i].forward(plans[i]),
+  );
+}
+
+/** `prepare` of many bags. */
+export function prepareTogether(
+  runtime: Runtime,
+  bags: readonly EmbeddingBag[],
+  plans: readonly Plan[],
+  gradients: readonly Tensor[],
+): Promise<PreparedStep[]> {
+  return together(
+    runtime,
+    bags.length,
+    (i) => bags[i].phases?.prepare(plans[i], gradients[i]),
+    (i) => bags[i].prepare(plans[i], gradients[i]),
+  );
+}
+
+/** `apply` of many prepared steps, each by its rule. */
+export async function applyTogether(
+  runtime: Runtime,
+  steps: readonly PreparedStep[],
+  rules: readonly UpdateRule[],
+): Promise<void> {
+  await together(
+    runtime,
+    steps.length,
+    (i) => steps[i].applyPhases?.(rules[i]),
+    (i) => steps[i].apply(rules[i]),
+  );
+}
