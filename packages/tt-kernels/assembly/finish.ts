@@ -24,10 +24,16 @@ export class Finish {
 /** Four elements at a byte offset of the target. */
 @inline
 export function finish4(to: Finish, offset: usize, gradient: v128): void {
+  finish4As(to.kind, to, offset, gradient);
+}
+
+/** `finish4` of a kind that is known. */
+@inline
+export function finish4As(kind: u32, to: Finish, offset: usize, gradient: v128): void {
   const at = to.target + offset;
-  if (to.kind == STORE) {
+  if (kind == STORE) {
     v128.store(at, gradient);
-  } else if (to.kind == SGD) {
+  } else if (kind == SGD) {
     v128.store(at, f32x4.sub(v128.load(at), f32x4.mul(f32x4.splat(to.rate), gradient)));
   } else {
     const scaled = f32x4.mul(f32x4.splat(to.scale), gradient);

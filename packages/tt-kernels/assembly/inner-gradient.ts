@@ -1,5 +1,5 @@
 // Gradients of the inner cores: sums over all nodes that multiply by a slice, in the order of the nodes.
-import { Finish, finish1, finish4, sliceOffset } from "./finish";
+import { ADAGRAD, Finish, finish1, finish4, finish4As, SGD, sliceOffset, STORE } from "./finish";
 import { Level } from "./plan";
 import { madd, splat } from "./simd";
 
@@ -51,7 +51,10 @@ function pieceGradient(inner: InnerGradient, bucket: u32, first: u32, last: u32)
     const offset = slice + <usize>row * stride;
     let column: usize = 0;
     for (; column + 64 <= stride; column += 64) {
-      outer2x16(pointers, count, <usize>row << 2, gradients + column, stride, finish, offset + column);
+      // The kind is a constant in each, which leaves the innermost code without a branch.
+      if (finish.kind == STORE) outer2x16(pointers, count, <usize>row << 2, gradients + column, stride, finish, offset + column, STORE);
+      else if (finish.kind == SGD) outer2x16(pointers, count, <usize>row << 2, gradients + column, stride, finish, offset + column, SGD);
+      else outer2x16(pointers, count, <usize>row << 2, gradients + column, stride, finish, offset + column, ADAGRAD);
     }
     rowEdge(pointers, count, <usize>row << 2, gradients, stride, column, finish, offset);
     rowEdge(pointers, count, <usize>(row + 1) << 2, gradients, stride, column, finish, offset + stride);
@@ -68,7 +71,7 @@ function rowEdge(pointers: usize, count: u32, row: usize, b: usize, stride: usiz
 }
 
 @inline
-function outer2x16(pointers: usize, count: u32, row: usize, b: usize, stride: usize, finish: Finish, offset: usize): void {
+function outer2x16(pointers: usize, count: u32, row: usize, b: usize, stride: usize, finish: Finish, offset: usize, kind: u32): void {
   let c00 = f32x4.splat(0);
   let c01 = c00;
   let c02 = c00;
@@ -97,14 +100,14 @@ function outer2x16(pointers: usize, count: u32, row: usize, b: usize, stride: us
     pointers += 4;
     b += stride;
   }
-  finish4(finish, offset, c00);
-  finish4(finish, offset + 16, c01);
-  finish4(finish, offset + 32, c02);
-  finish4(finish, offset + 48, c03);
-  finish4(finish, offset + stride, c10);
-  finish4(finish, offset + stride + 16, c11);
-  finish4(finish, offset + stride + 32, c12);
-  finish4(finish, offset + stride + 48, c13);
+  finish4As(kind, finish, offset, c00);
+  finish4As(kind, finish, offset + 16, c01);
+  finish4As(kind, finish, offset + 32, c02);
+  finish4As(kind, finish, offset + 48, c03);
+  finish4As(kind, finish, offset + stride, c10);
+  finish4As(kind, finish, offset + stride + 16, c11);
+  finish4As(kind, finish, offset + stride + 32, c12);
+  finish4As(kind, finish, offset + stride + 48, c13);
 }
 
 function outer1x4(pointers: usize, count: u32, row: usize, b: usize, stride: usize): v128 {
