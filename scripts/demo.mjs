@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 const root = fileURLToPath(new URL("..", import.meta.url));
 const command = fileURLToPath(new URL("../packages/cli/dist/src/main.js", import.meta.url));
 
-/** A small MLP, so that plain-TypeScript kernels finish in a minute or two. */
+/** A small MLP: the demo shows the way, not the speed. */
 const MODEL = "--bottom-mlp 64-16 --top-mlp 64-1 --optimizer adagrad --learning-rate 0.02 --evaluate-every 250".split(" ");
 const TT = "--tt-tables 7 --tt-ranks 8 --tt-learning-rate 0.02".split(" ");
 const CACHE = "--cache-share 0.01 --cache-warmup 200 --cache-refresh 1000".split(" ");

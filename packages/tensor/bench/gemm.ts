@@ -1,6 +1,5 @@
 import type { GemmLayout, Runtime } from "@tt-rec/tensor";
-import { type BenchmarkCase, type BenchmarkResult, runBenchmark } from "@tt-rec/testing";
-import { peak } from "./ceiling.ts";
+import { type BenchmarkCase, type BenchmarkResult, peak, runBenchmark } from "@tt-rec/testing";
 import { naiveGemm } from "./naive-gemm.ts";
 import { MLP_LAYERS, normal, plainRuntime, runtime, twoThreads } from "./setting.ts";
 

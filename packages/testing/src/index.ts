@@ -11,3 +11,4 @@ export { type StackedGradient, type StackedGradients, spreadSlices } from "./spr
 export { quantile, ratioSummary } from "./statistics.ts";
 export { rejectsCode, throwsCode } from "./throws-code.ts";
 export { denseFromCores } from "./tt-oracle.ts";
+export { peak, READABLE_BYTES, reader } from "./wasm-ceiling.ts";

@@ -1,10 +1,14 @@
 // Forward along the train: products of prefixes, then the rows themselves.
 import { multiplyTransposed } from "./dots";
+import { addOuter } from "./outer";
 import { Level } from "./plan";
 import { multiplyRows } from "./products";
 
 /** Nodes whose products are computed before their rows are: few enough to stay in the first cache. */
 const BLOCK: u32 = 16;
+
+/** Nodes of a bucket for which its slice is streamed. */
+const FEW: u32 = 2;
 
 /** The step from the products of one level to those of the next inner one. */
 @unmanaged
@@ -123,9 +127,21 @@ function extendRange(extend: Extend, begin: u32, end: u32, products: usize, poin
     const stop = min(load<u32>(level.bucketStarts + (<usize>bucket << 2), 4), end);
     const slice = extend.core + <usize>load<u32>(level.bucketDigits + (<usize>bucket << 2)) * sliceBytes;
     const done = <usize>(node - begin);
-    multiplyRows(pointers + ((done * left) << 2), (stop - node) * left, rank, slice, columns, products + done * productBytes);
+    const rows = pointers + ((done * left) << 2);
+    const out = products + done * productBytes;
+    if (stop - node <= FEW) streamSlice(rows, stop - node, left, rank, slice, columns, out);
+    else multiplyRows(rows, (stop - node) * left, rank, slice, columns, out);
     node = stop;
     bucket++;
+  }
+}
+
+/** The products of a few nodes, in the order of the slice's bytes: with little to compute, its way from memory is what counts. */
+function streamSlice(pointers: usize, nodes: u32, left: u32, rank: u32, slice: usize, columns: u32, out: usize): void {
+  for (let node: u32 = 0; node < nodes; node++) {
+    addOuter(out, left, columns, load<u32>(pointers), <usize>rank << 2, 4, rank, slice, true);
+    pointers += <usize>left << 2;
+    out += <usize>(left * columns) << 2;
   }
 }
 

@@ -59,7 +59,7 @@ export interface PreparedStep {
   readonly finite: boolean;
   /**
    * Updates the touched slices, each once. The gradients of cores need not exist for it: each is applied as it is summed.
-   * Throws `E_OPTION` on a bad rule, `E_STALE_PLAN` if the parameters have changed since; then nothing is written.
+   * Throws `E_OPTION` on a bad rule, `E_STALE_PLAN` if it needs parameters that have changed since; then nothing is written.
    */
   apply(rule: UpdateRule): Promise<void>;
   /** `apply` in phases, for several bags side by side; absent where the work cannot be taken apart. */

@@ -12,5 +12,6 @@ export type {
 } from "./embedding-bag.ts";
 export { type Lookup, resolveBags, selectPositions } from "./lookup/lookup.ts";
 export type { Phase, Phases } from "./phases.ts";
+export { TableBatchedTTEmbeddingBag } from "./table-batched-tt-embedding-bag.ts";
 export { applyTogether, forwardTogether, prepareTogether } from "./together.ts";
 export { TTEmbeddingBag, type TTEmbeddingBagOptions } from "./tt-embedding-bag.ts";

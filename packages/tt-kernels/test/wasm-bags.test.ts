@@ -1,4 +1,4 @@
-import { createRng, type NamedTensors, type Runtime, type UpdateRule } from "@tt-rec/tensor";
+import { createRng, type NamedTensors, Runtime, type UpdateRule } from "@tt-rec/tensor";
 import { allClose, randomBags, scratchFrom } from "@tt-rec/testing";
 import { createTTShape, type TTShape } from "@tt-rec/tt-math";
 import test from "ava";
@@ -253,6 +253,33 @@ test.serial("scoring keeps few products, and gives the bits that training gives"
       bag.dispose();
     }
   }
+});
+
+test.serial("thousands of steps take no more memory than a hundred", async (t) => {
+  const steps = process.env.TT_REC_LONG ? 10_000 : 1000;
+  const [shape, rng] = [SHAPES[4], createRng(4)];
+  const cores = shape.rowShape.map((p, k) =>
+    Float32Array.from({ length: p * shape.ranks[k] * shape.columnShape[k] * shape.ranks[k + 1] }, rng.normal),
+  );
+  const runtime = await Runtime.create({ threads: 2, ownMemoryBytes: 1000 });
+  const bags = [
+    new TTEmbeddingBag(runtime, { shape, cores }),
+    new DenseEmbeddingBag(runtime, { numEmbeddings: shape.numEmbeddings, embeddingDim: shape.embeddingDim }),
+  ];
+  let [scratchBytes, heapBytes] = [0, 0];
+  for (let step = 0; step < steps; step++) {
+    const drawn = randomBags(rng.uniform, { numEmbeddings: shape.numEmbeddings, batchSize: 97, maxPooling: 7, skew: 2 });
+    for (const bag of bags) {
+      await runtime.step(async () => {
+        const plan = bag.plan({ indices: drawn.indices, offsets: drawn.offsets }, TRAINING);
+        await bag.step(plan, await bag.forward(plan), { kind: "sgd", learningRate: 1e-9 });
+      });
+    }
+    if (step === 100) [scratchBytes, heapBytes] = [runtime.scratchBytes, runtime.host.bytes.length];
+  }
+  t.is(runtime.scratchBytes, scratchBytes);
+  t.is(runtime.host.bytes.length, heapBytes);
+  await runtime.close();
 });
 
 test.after.always(async () => {

@@ -29,7 +29,8 @@ export class Arena {
       this.#blocks.push({ offset: this.#heap.allocate(size), byteLength: size });
     }
     const offset = this.#blocks[this.#block].offset + this.#used;
-    this.#used += Math.ceil(byteLength / 64) * 64;
+    // A cache line more, lest arrays of a power of two lie so that all their rows compete for the same lines of the cache.
+    this.#used += Math.ceil(byteLength / 64) * 64 + 64;
     return offset;
   }
 

@@ -18,9 +18,9 @@
  */
 export const EPOCH = 0;
 export const OPEN = 16;
-export const NEXT = 32;
-export const CHUNKS = 48;
-export const TASKS = 49;
+const NEXT = 32;
+const CHUNKS = 48;
+const TASKS = 49;
 export const ACTIVE = 64;
 export const SLEEPING = 80;
 export const LEAVE = 96;

@@ -7,7 +7,7 @@ export interface WasmMemory {
 }
 
 /** Extent of a memory in pages of 64 KiB. */
-export interface MemoryExtent {
+interface MemoryExtent {
   readonly initial: number;
   readonly maximum: number;
   readonly shared: boolean;
@@ -38,8 +38,8 @@ export const webAssembly: WebAssemblyApi = (globalThis as unknown as { readonly 
 /** Bytes of a page. */
 export const PAGE_BYTES = 65536;
 
-/** Most pages of a memory: 4 GiB. */
-export const MAX_PAGES = 65536;
+/** Most pages of a memory: 4 GiB but for the last page, so that the end of an array is an offset too, and not 2^32. */
+export const MAX_PAGES = 65535;
 
 /** True where memories can be shared between threads. */
 export const canShare: boolean = typeof SharedArrayBuffer !== "undefined";

@@ -7,7 +7,7 @@ const FLOPS = 40;
 const GRAIN_NANOSECONDS = 8_000;
 
 /** Units that take about `GRAIN_NANOSECONDS`, if one takes `nanoseconds`; a function of the shapes alone. */
-export function grainOf(nanoseconds: number): number {
+function grainOf(nanoseconds: number): number {
   return Math.max(1, Math.round(GRAIN_NANOSECONDS / Math.max(nanoseconds, 1)));
 }
 

@@ -16,7 +16,7 @@ const LEVEL_WORDS = 9;
 const NANOSECONDS = 20;
 
 /** An inner level of the plan: offsets of its record and arrays. */
-export interface PlannedLevel {
+interface PlannedLevel {
   /** Record for the kernels. */
   readonly record: number;
   /** Nodes. */
