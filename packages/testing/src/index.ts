@@ -8,7 +8,7 @@ export { type PlainBags, poolRows } from "./pooling-oracle.ts";
 export { type DrawnBags, type RequestOptions, randomBags } from "./requests.ts";
 export { type FloatTensor, type ScratchSource, scratchFrom } from "./scratch-from.ts";
 export { type StackedGradient, type StackedGradients, spreadSlices } from "./spread-slices.ts";
-export { quantile, ratioSummary } from "./statistics.ts";
+export { quantile, type RatioSummary, ratioSummary } from "./statistics.ts";
 export { rejectsCode, throwsCode } from "./throws-code.ts";
 export { denseFromCores } from "./tt-oracle.ts";
 export { peak, READABLE_BYTES, reader } from "./wasm-ceiling.ts";

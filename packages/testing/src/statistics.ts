@@ -7,8 +7,18 @@ export function quantile(values: readonly number[], share: number): number {
   return sorted[below] + (place - below) * ((sorted[below + 1] ?? sorted[below]) - sorted[below]);
 }
 
+/** The ratios of some rounds, summed up; empty if no round counts. */
+export interface RatioSummary {
+  /** The median. */
+  readonly ratio?: number;
+  /** The smallest. */
+  readonly ratioMin?: number;
+  /** The largest. */
+  readonly ratioMax?: number;
+}
+
 /** Median, smallest and largest of the ratios of some rounds; nothing if no round counts. */
-export function ratioSummary(ratios: readonly number[]): { ratio?: number; ratioMin?: number; ratioMax?: number } {
+export function ratioSummary(ratios: readonly number[]): RatioSummary {
   if (ratios.length === 0) return {};
   return { ratio: quantile(ratios, 0.5), ratioMin: Math.min(...ratios), ratioMax: Math.max(...ratios) };
 }
