@@ -1,3 +1,4 @@
+export { biasRelu } from "./bias-relu";
 export { biasReluBackward } from "./columns";
 export { product } from "./gemm";
 export { packColumns, packRows, transpose } from "./gemm-pack";

@@ -12,6 +12,26 @@ for (const { kernels, name, of, normal } of engines) {
     [3, 64],
     [257, 1],
   ]) {
+    test(`${name}: biasRelu adds a bias to ${columns} columns, and hands NaN on through ReLU`, async (t) => {
+      const rng = createRng(6);
+      const [start, bias] = [normal(rng, [rows, columns]).data.slice(), normal(rng, [columns])];
+      start[rows * columns - 1] = Number.NaN;
+      for (const [withBias, relu] of [
+        [true, true],
+        [true, false],
+        [false, true],
+        [false, false],
+      ]) {
+        const values = of([rows, columns], start);
+        await kernels.biasRelu(values, { relu, ...(withBias && { bias }) });
+        const sums = start.map((x, i) => (withBias ? x + bias.data[i % columns] : x));
+        t.deepEqual(
+          values.data,
+          sums.map((x) => (relu && x < 0 ? 0 : x)),
+        );
+      }
+    });
+
     test(`${name}: biasReluBackward sums ${columns} columns, and zeroes where the output is not positive`, async (t) => {
       const rng = createRng(5);
       const sum = (values: Float32Array): number[] =>
@@ -41,6 +61,13 @@ for (const { kernels, name, of, normal } of engines) {
     await rejectsCode(t, "E_SHAPE", kernels.biasReluBackward(gradient, zeros([3])), /\[2,2\] has 2 columns, the bias 3 elements/);
     await rejectsCode(t, "E_SHAPE", kernels.biasReluBackward(gradient.reshape([4]), zeros([4])), /two axes/);
     await rejectsCode(t, "E_SHAPE", kernels.biasReluBackward(gradient, two, zeros([3])), /activation \[3\]/);
+    await rejectsCode(
+      t,
+      "E_SHAPE",
+      kernels.biasRelu(gradient, { bias: zeros([3]) }),
+      /\[2,2\] have 2 columns, the bias 3 elements/,
+    );
+    await rejectsCode(t, "E_SHAPE", kernels.biasRelu(gradient.reshape([4]), {}), /two axes/);
     const dead = zeros([2]);
     dead.dispose();
     await rejectsCode(t, "E_DISPOSED", kernels.biasReluBackward(gradient, dead, zeros([2, 2])));

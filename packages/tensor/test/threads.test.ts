@@ -125,6 +125,14 @@ test.serial("a trap rejects the call, in a worker and on the caller", async (t) 
   }
 });
 
+test.serial("closing a runtime in mid-call rejects the call", async (t) => {
+  const runtime = await Runtime.create({ threads: 2 });
+  const kernel = await kernelsOf(runtime);
+  const call = runtime.host.run([{ kernel: kernel("spin"), args: 0, units: 1_000_000, grain: 1 }], MUCH);
+  setTimeout(() => void runtime.close(), 50);
+  await rejectsCode(t, "E_DISPOSED", call, /closed during a call/);
+});
+
 test.serial("a closed runtime leaves no worker behind", async (t) => {
   const before = workers.length;
   const runtime = await Runtime.create({ threads: 3 });

@@ -66,6 +66,17 @@ test("without pooling there is one output an id, whatever the offsets", (t) => {
   t.deepEqual([...outputsOf(lookup)], [0, 1]);
 });
 
+test("bags of one id each are looked up as ids without bags are", (t) => {
+  const weights = Float32Array.of(3, 4);
+  for (const pooling of ["sum", "mean"] as const) {
+    const lookup = resolveBags({ indices: u32(5, 6), offsets: u32(0, 1, 2), weights }, pooling, 9);
+    t.deepEqual(lookup, resolveBags({ indices: u32(5, 6), weights }, pooling, 9));
+    t.is(lookup.offsets, undefined);
+    // As many bags as ids, but not one each.
+    t.not(resolveBags({ indices: u32(5, 6), offsets: u32(0, 0, 2) }, pooling, 9).offsets, undefined);
+  }
+});
+
 test("a selection of positions keeps their outputs and coefficients", (t) => {
   const bags = { indices: u32(5, 6, 7), offsets: u32(0, 2, 3), weights: Float32Array.of(3, 4, 5) };
   const selected = selectPositions(resolveBags(bags, "mean", 9), u32(1, 2));

@@ -10,17 +10,7 @@ export interface Blas {
    */
   setThreads(threads: number): number;
   /**
-   * `out = op(a)·op(b)`, or `out += op(a)·op(b)` with `accumulate`: [m, k]·[k, n] → [m, n] after the transposes of
-   * `layout`. Blocks the caller until it is done. Throws `E_SHAPE` if an array is too short for its extents.
+   * `out = op(a)·op(b)`: [m, k]·[k, n] → [m, n] after the transposes of `layout`. Blocks the caller until it is done. Throws `E_SHAPE` if an array is too short for its extents.
    */
-  sgemm(
-    layout: GemmLayout,
-    m: number,
-    n: number,
-    k: number,
-    a: Float32Array,
-    b: Float32Array,
-    out: Float32Array,
-    accumulate?: boolean,
-  ): void;
+  sgemm(layout: GemmLayout, m: number, n: number, k: number, a: Float32Array, b: Float32Array, out: Float32Array): void;
 }

@@ -150,16 +150,16 @@ function bindSgemm(library: Library): Sgemm {
   const [int, float, array] = ["int", "float", "void *"];
   const parameters = [int, int, int, int, int, int, float, array, int, array, int, float, array, int];
   const call = library.func("cblas_sgemm", "void", parameters);
-  return (layout, m, n, k, a, b, out, accumulate = false) => {
+  return (layout, m, n, k, a, b, out) => {
     assertExtents(layout, m, n, k, a, b, out);
     if (m === 0 || n === 0) return;
     if (k === 0) {
-      if (!accumulate) out.fill(0, 0, m * n);
+      out.fill(0, 0, m * n);
       return;
     }
     const [transposeA, columnsA] = layout === "tn" ? [TRANSPOSE, m] : [NO_TRANSPOSE, k];
     const [transposeB, columnsB] = layout === "nt" ? [TRANSPOSE, k] : [NO_TRANSPOSE, n];
-    call(ROW_MAJOR, transposeA, transposeB, m, n, k, 1, a, columnsA, b, columnsB, accumulate ? 1 : 0, out, n);
+    call(ROW_MAJOR, transposeA, transposeB, m, n, k, 1, a, columnsA, b, columnsB, 0, out, n);
   };
 }
 

@@ -74,6 +74,15 @@ export function columnExtents(
   return [rows, columns];
 }
 
+/** Derives [m, n] of values that a bias is added to, and checks that it fits. */
+export function biasExtents({ shape }: Tensor, bias: Tensor | undefined): readonly [number, number] {
+  const fail = (rule: string): TtError => new TtError("E_SHAPE", `biasRelu: the values [${shape}] ${rule}`);
+  if (shape.length !== 2) throw fail("have not two axes");
+  const [rows, columns] = shape;
+  if (bias !== undefined && bias.size !== columns) throw fail(`have ${columns} columns, the bias ${bias.size} elements`);
+  return [rows, columns];
+}
+
 /** Slices of a parameter: the extent of its first axis. */
 export function slicesOf({ shape }: Tensor): number {
   return shape[0] ?? 1;

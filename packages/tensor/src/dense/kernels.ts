@@ -32,6 +32,8 @@ export interface DenseKernels {
   readonly engine: string;
   /** `out = op(a)·op(b)`: [m, k]·[k, n] → [m, n] after the transposes of `layout`, plus bias, through ReLU. */
   gemm(layout: GemmLayout, a: Tensor, b: Tensor, out: Tensor, options?: GemmOptions): Promise<void>;
+  /** Adds `bias` [n], if any, to each row of `values` [m, n] in place, and with `relu` replaces negative results by 0. */
+  biasRelu(values: Tensor, options: GemmOptions): Promise<void>;
   /**
    * Sums the rows of `gradient` [m, n] into `biasGradient` [n]; before that, where ReLU's output `activation` [m, n] is
    * given, zeroes the gradient in place where that is not positive.

@@ -1,6 +1,6 @@
 import type { Tensor } from "../tensor.ts";
 import { type UpdateRule, updateSlice } from "../update-rule.ts";
-import { checkUpdate, columnExtents, gemmExtents, interactionExtents, slicesOf } from "./check.ts";
+import { biasExtents, checkUpdate, columnExtents, gemmExtents, interactionExtents, slicesOf } from "./check.ts";
 import { gemmNN, gemmNT, gemmTN } from "./gemm.ts";
 import type { DenseKernels, GemmLayout, GemmOptions, Update } from "./kernels.ts";
 import { bceWithLogits, sigmoid } from "./loss.ts";
@@ -11,6 +11,7 @@ const PRODUCTS = { nn: gemmNN, nt: gemmNT, tn: gemmTN } as const;
 export const referenceKernels: DenseKernels = {
   engine: "reference",
   gemm,
+  biasRelu,
   biasReluBackward,
   sigmoid,
   bceWithLogits,
@@ -34,6 +35,13 @@ async function gemm(
   if (row === undefined) result.fill(0);
   else for (let i = 0; i < m; i++) result.set(row, i * n);
   PRODUCTS[layout](left, right, result, m, n, k);
+  if (relu) for (let i = 0; i < result.length; i++) if (result[i] < 0) result[i] = 0;
+}
+
+async function biasRelu(values: Tensor, { bias, relu = false }: GemmOptions): Promise<void> {
+  const [, columns] = biasExtents(values, bias);
+  const [row, result] = [bias?.data, values.data];
+  if (row !== undefined) for (let i = 0; i < result.length; i++) result[i] += row[i % columns];
   if (relu) for (let i = 0; i < result.length; i++) if (result[i] < 0) result[i] = 0;
 }
 

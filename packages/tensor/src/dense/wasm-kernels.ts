@@ -1,8 +1,8 @@
 import { floatBits, type Kernel, type KernelHost, type KernelModule, type Task } from "../engine/kernel-host.ts";
 import type { Tensor } from "../tensor.ts";
 import { epsOf, type UpdateRule } from "../update-rule.ts";
-import { checkUpdate, columnExtents, interactionExtents, slicesOf } from "./check.ts";
-import type { DenseKernels, Update } from "./kernels.ts";
+import { biasExtents, checkUpdate, columnExtents, interactionExtents, slicesOf } from "./check.ts";
+import type { DenseKernels, GemmOptions, Update } from "./kernels.ts";
 import { bceWithLogits, sigmoid } from "./loss.ts";
 import { wasmGemm } from "./wasm-gemm.ts";
 import { type KernelNumbers, loadKernels, offsetOf, taskOf } from "./wasm-tasks.ts";
@@ -25,6 +25,7 @@ export function createWasmKernels(host: KernelHost, module: KernelModule, engine
   return {
     engine,
     gemm: wasmGemm(host, kernels),
+    biasRelu: (values, options) => addBias(host, kernels, values, options),
     biasReluBackward: (gradient, biasGradient, activation) => sumColumns(host, kernels, gradient, biasGradient, activation),
     sigmoid,
     bceWithLogits,
@@ -34,6 +35,19 @@ export function createWasmKernels(host: KernelHost, module: KernelModule, engine
     sumsOfSquares: (tensors) => sumSquares(host, kernels, tensors),
     update: (rule, parameters) => updateAll(host, kernels, rule, parameters),
   };
+}
+
+async function addBias(
+  host: KernelHost,
+  kernels: KernelNumbers,
+  values: Tensor,
+  { bias, relu = false }: GemmOptions,
+): Promise<void> {
+  const [rows, columns] = biasExtents(values, bias);
+  const words = [offsetOf(host, values), bias === undefined ? 0 : offsetOf(host, bias), columns, relu ? 1 : 0];
+  await host.call(async (workspace) => {
+    await host.run([taskOf(kernels.biasRelu, workspace.record(words), rows, columns / 4)], (rows * columns) / 4);
+  });
 }
 
 async function sumColumns(

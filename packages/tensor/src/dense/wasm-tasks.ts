@@ -8,6 +8,7 @@ const CHUNK_NANOSECONDS = 15_000;
 /** Names of the kernels of `assembly/index.ts`. */
 const NAMES = [
   "adagrad",
+  "biasRelu",
   "biasReluBackward",
   "columnCombinations",
   "dotInteraction",

@@ -146,6 +146,8 @@ export class Crew {
   async #wait(): Promise<void> {
     while (Atomics.load(this.#control, ACTIVE) !== 0) {
       this.#assertSound();
+      // Its workers will never say that they are done.
+      if (this.#closing) throw new TtError("E_DISPOSED", "the runtime was closed during a call");
       await new Promise((resolve) => setTimeout(resolve, 0));
     }
   }

@@ -23,7 +23,8 @@ export function resolveBags({ indices, offsets, weights }: Bags, pooling: Poolin
   checkIndices(indices, numEmbeddings);
   if (offsets !== undefined) checkOffsets(offsets, indices.length);
   if (weights !== undefined) checkWeights(weights, indices.length);
-  const pooled = pooling !== "none" && offsets !== undefined;
+  // One id a bag is the rule in click logs, and needs no pooling.
+  const pooled = pooling !== "none" && offsets !== undefined && !isIdentity(offsets, indices.length);
   const terms = pooled ? { outputs: offsets.length - 1, rows: indices, offsets } : { outputs: indices.length, rows: indices };
   const factors = pooling === "mean" && pooled ? meanFactors(offsets, indices.length) : undefined;
   if (weights === undefined) return { ...terms, ...(factors && { coefficients: factors }) };
@@ -60,6 +61,14 @@ function selectedOffsets({ outputs, offsets }: Lookup, positions: Uint32Array): 
     selected[output + 1] = next;
   }
   return selected;
+}
+
+/** Tells whether bag b holds position b and no other, for all of them. */
+function isIdentity(offsets: Uint32Array, count: number): boolean {
+  // Valid offsets rise from 0 to the number of ids.
+  if (offsets.length !== count + 1) return false;
+  for (let bag = 0; bag < count; bag++) if (offsets[bag] !== bag) return false;
+  return true;
 }
 
 function meanFactors(offsets: Uint32Array, count: number): Float32Array {
