@@ -1,3 +1,4 @@
+import "@tt-rec/testing/relaxed-simd";
 import { createRng, Runtime, type UpdateRule } from "@tt-rec/tensor";
 import { type BenchmarkResult, report, runBenchmark, saveResults } from "@tt-rec/testing";
 import { KAGGLE_CARDINALITIES } from "@tt-rec/tt-math";

@@ -1,3 +1,4 @@
+import "@tt-rec/testing/relaxed-simd";
 import { createRng, Runtime, type UpdateRule } from "@tt-rec/tensor";
 import { type BenchmarkResult, report, runBenchmark, saveResults } from "@tt-rec/testing";
 import { type Bags, DenseEmbeddingBag, type EmbeddingBag, TTEmbeddingBag } from "@tt-rec/tt-kernels";
@@ -97,9 +98,9 @@ for (const percent of [0, 50, 90, 100]) {
       rounds: 7,
       minRoundMs: 50,
       cases: [
-        { name: "cached", engine: "reference", run: inTurn(cached, batches) },
-        { name: "dense", engine: "reference", run: inTurn(dense, batches) },
-        { name: "vs-tt", engine: "reference", run: inTurn(tt, batches) },
+        { name: "cached", engine: runtime.kernels.engine, run: inTurn(cached, batches) },
+        { name: "dense", engine: runtime.kernels.engine, run: inTurn(dense, batches) },
+        { name: "vs-tt", engine: runtime.kernels.engine, run: inTurn(tt, batches) },
       ],
     })),
   );
@@ -126,8 +127,8 @@ for (const [cacheRows, seen] of [
       rounds: 5,
       minRoundMs: 50,
       cases: [
-        { name: "refresh", engine: "reference", run: () => step(bag, nothing) },
-        { name: "vs-tt-step", engine: "reference", run: inTurn(tt, cold) },
+        { name: "refresh", engine: runtime.kernels.engine, run: () => step(bag, nothing) },
+        { name: "vs-tt-step", engine: runtime.kernels.engine, run: inTurn(tt, cold) },
       ],
     })),
   );
