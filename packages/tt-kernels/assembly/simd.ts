@@ -1,11 +1,6 @@
 // Building blocks of the small products.
 
-/** a · b + c, fused where relaxed SIMD is on. */
-@inline
-export function madd(a: v128, b: v128, c: v128): v128 {
-  if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_madd(a, b, c);
-  return f32x4.add(f32x4.mul(a, b), c);
-}
+export { madd, transpose4 } from "../../tensor/assembly/simd";
 
 /** A float, four times. */
 @inline

@@ -1,4 +1,5 @@
 // The last core with its slices transposed: rows and their gradients are products along its rank.
+import { transpose4 } from "./simd";
 
 /** The slices of the last core that a batch touches, [rank, columns] → [columns, rank]. */
 @unmanaged
@@ -38,12 +39,7 @@ function transpose4x4(from: usize, columns: u32, to: usize, rank: u32, row: u32,
   const r1 = v128.load(a + stride);
   const r2 = v128.load(a + (stride << 1));
   const r3 = v128.load(a + 3 * stride);
-  const target = to + ((<usize>column * rank + row) << 2);
-  const step = <usize>rank << 2;
-  v128.store(target, column0(r0, r1, r2, r3));
-  v128.store(target + step, column1(r0, r1, r2, r3));
-  v128.store(target + (step << 1), column2(r0, r1, r2, r3));
-  v128.store(target + 3 * step, column3(r0, r1, r2, r3));
+  transpose4(r0, r1, r2, r3, to + ((<usize>column * rank + row) << 2), <usize>rank << 2);
 }
 
 /** At most 4 × 4 elements at the edge of a slice. */

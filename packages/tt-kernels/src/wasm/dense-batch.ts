@@ -13,15 +13,12 @@ import type { Lookup } from "../lookup/lookup.ts";
 import { type Phases, runPhases } from "../phases.ts";
 import { groupRows } from "../reference/row-groups.ts";
 import { applyToTable, reserveIn } from "./apply.ts";
-import { type BatchArrays, copyFloats, copyLookup, copyWords, type Reserve, writeRecord } from "./batch-arrays.ts";
+import { type BatchArrays, COUNTER_BYTES, copyFloats, copyLookup, copyWords, type Reserve, writeRecord } from "./batch-arrays.ts";
 import { bagKernels } from "./kernels.ts";
 import { sumsOfSquares } from "./squares.ts";
 import { taskOf, timeOf } from "./tasks.ts";
 import { poolOutputs } from "./tt-forward.ts";
 import { updateBy } from "./update-record.ts";
-
-/** Bytes of counters for a radix sort, as the kernel declares them. */
-const COUNTER_BYTES = 3 * 4 * 2 ** 12;
 
 /** A batch sorted by row: offsets in a memory. */
 interface SortedBatch extends BatchArrays {

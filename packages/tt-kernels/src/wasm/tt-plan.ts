@@ -2,12 +2,9 @@ import type { KernelHost } from "@tt-rec/tensor";
 import type { TTShape } from "@tt-rec/tt-math";
 import type { Lookup } from "../lookup/lookup.ts";
 import type { Phases } from "../phases.ts";
-import { type BatchArrays, copyLookup, type Reserve, writeRecord } from "./batch-arrays.ts";
+import { type BatchArrays, COUNTER_BYTES, copyLookup, type Reserve, writeRecord } from "./batch-arrays.ts";
 import type { BagKernels } from "./kernels.ts";
 import { taskOf } from "./tasks.ts";
-
-/** Bytes of counters for a radix sort, as the kernel declares them. */
-const COUNTER_BYTES = 3 * 4 * 2 ** 12;
 
 /** Words of the record `Level`. */
 const LEVEL_WORDS = 9;
