@@ -68,9 +68,6 @@ test.serial("calls that overlap, and more tasks than the list holds, lose nothin
   const { host } = runtime;
   const kernel = host.load(threadKernels).get("add") as number;
   await host.call(async (workspace) => {
-    const args = workspace.reserve(4);
-    host.words[args / 4] = 0;
-    // One after the other only because they are one unit each of one grain, and nothing else runs.
     const tasks = Array.from({ length: 10_000 }, () => ({ kernel, args: workspace.reserve(4), units: 1, grain: 1 }));
     for (const task of tasks) host.words[task.args / 4] = 0;
     await host.run(tasks, MUCH);

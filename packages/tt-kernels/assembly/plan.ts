@@ -49,9 +49,8 @@ export class Plan {
   order: usize;
   rowOf: usize;
   rowStarts: usize;
-  /** Out: i_(d−1) of each row, or the row itself if there are no levels, and its parent [uniqueRows]. */
+  /** Out: i_(d−1) of each row, or the row itself if there are no levels [uniqueRows]. */
   rowDigits: usize;
-  rowParents: usize;
   /** Out: the distinct last digits, rising, and the place of each row's digit among them [uniqueRows]. */
   segmentDigits: usize;
   rowSegments: usize;
@@ -168,7 +167,6 @@ function groupPrefixes(plan: Plan, keys: usize): usize {
   const level = levelAt(plan.levels, <i32>plan.depth - 2);
   const extent = plan.lastExtent;
   const digits = plan.rowDigits;
-  const parents = plan.rowParents;
   const childStarts = level.childStarts;
   store<u32>(childStarts, 0);
   let node: u32 = -1;
@@ -179,7 +177,6 @@ function groupPrefixes(plan: Plan, keys: usize): usize {
     node += <u32>(prefix != previous);
     previous = prefix;
     store<u32>(digits + (<usize>u << 2), key - prefix * extent);
-    store<u32>(parents + (<usize>u << 2), node);
     store<u32>(keys + (<usize>node << 2), prefix);
     store<u32>(childStarts + (<usize>node << 2), u + 1, 4);
   }

@@ -195,7 +195,7 @@ function* sortBatch(host: KernelHost, reserve: Reserve, table: Parameter, lookup
   const [order, rowStarts, unique] = [n, n + 1, n].map((count) => reserve(4 * count));
   const record = writeRecord(host, reserve, [
     ...[arrays.rows, n, 0, 0, 0, table.weights.shape[0], pairs, spare, counters, order, 0, rowStarts, unique],
-    ...[0, 0, 0, 0, 0],
+    ...[0, 0, 0, 0],
   ]);
   const tasks = [taskOf(kernels.planDense, record, 1, 15 * n)];
   if (arrays.offsets !== 0) {
@@ -203,5 +203,5 @@ function* sortBatch(host: KernelHost, reserve: Reserve, table: Parameter, lookup
     tasks.push(taskOf(kernels.expandOffsets, expand, lookup.outputs, (2 * n) / Math.max(1, lookup.outputs)));
   }
   yield { tasks, nanoseconds: 15 * n };
-  return { ...arrays, positions: n, order, rowStarts, unique, uniqueRows: host.words[record / 4 + 16] };
+  return { ...arrays, positions: n, order, rowStarts, unique, uniqueRows: host.words[record / 4 + 15] };
 }

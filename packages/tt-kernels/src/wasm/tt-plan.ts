@@ -92,12 +92,12 @@ export function* planBatch(
   const pairs = reserve(8 * n);
   const spare = reserve(Math.max(8 * n, 4 * last));
   const counters = reserve(COUNTER_BYTES);
-  const [order, rowOf, rowStarts, rowDigits, rowParents, segmentDigits, rowSegments] = [
-    ...[n, n, n + 1, n, n, segments, n].map((count) => reserve(4 * count)),
+  const [order, rowOf, rowStarts, rowDigits, segmentDigits, rowSegments] = [
+    ...[n, n, n + 1, n, segments, n].map((count) => reserve(4 * count)),
   ];
   const record = writeRecord(host, reserve, [
     ...[arrays.rows, n, depth, levels, last, (below * last) % 2 ** 32, pairs, spare, counters, order, rowOf, rowStarts],
-    ...[rowDigits, rowParents, segmentDigits, rowSegments, 0, 0],
+    ...[rowDigits, segmentDigits, rowSegments, 0, 0],
   ]);
   const tasks = [taskOf(kernels.planTT, record, 1, NANOSECONDS * n)];
   if (arrays.offsets !== 0) {
@@ -109,8 +109,8 @@ export function* planBatch(
   return {
     ...arrays,
     ...{ positions: n, order, rowOf, rowStarts, rowDigits, segmentDigits, rowSegments },
-    uniqueRows: words[record / 4 + 16],
-    segments: words[record / 4 + 17],
+    uniqueRows: words[record / 4 + 15],
+    segments: words[record / 4 + 16],
     levels: rowShape.slice(0, -1).map((_, k) => {
       const at = levels / 4 + k * LEVEL_WORDS;
       return { record: 4 * at, count: words[at + 2], buckets: words[at + 3], bucketDigits: words[at + 5] };
