@@ -16,6 +16,7 @@ const EXIT_CODES: { readonly [code in ErrorCode]: number } = {
   E_MISMATCH: 4,
   E_MEMORY: 5,
   E_WORKER: 5,
+  E_GPU: 5,
   E_IO: 5,
   E_NONFINITE: 6,
   // Mistakes of the command's own code, not of its user.

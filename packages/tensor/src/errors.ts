@@ -10,6 +10,7 @@ export const ERROR_CODES = [
   "E_STALE_PLAN",
   "E_MEMORY",
   "E_WORKER",
+  "E_GPU",
   "E_NONFINITE",
   "E_NOT_FOUND",
   "E_EXISTS",

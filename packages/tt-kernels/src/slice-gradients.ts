@@ -1,8 +1,8 @@
-import { type Parameter, type Tensor, TtError } from "@tt-rec/tensor";
+import { type ParameterLayout, type Tensor, TtError } from "@tt-rec/tensor";
 import type { Plan, SliceGradient, SliceGradients } from "./embedding-bag.ts";
 
 /** Pairs each part with the parameter of its name. Throws `E_OPTION` if it has none, `E_SHAPE` if it does not fit. */
-export function matchParts(parameters: readonly Parameter[], { parts }: SliceGradients): [Parameter, SliceGradient][] {
+export function matchParts<P extends ParameterLayout>(parameters: readonly P[], { parts }: SliceGradients): [P, SliceGradient][] {
   return parts.map((part) => {
     const parameter = parameters.find(({ name }) => name === part.parameter);
     if (parameter === undefined)
@@ -13,7 +13,7 @@ export function matchParts(parameters: readonly Parameter[], { parts }: SliceGra
         `the gradient of "${part.parameter}" has ${part.values.size} elements for ${part.slices.length} slices of ${parameter.sliceSize}`,
       );
     }
-    const [last, extent] = [part.slices[part.slices.length - 1] ?? 0, parameter.weights.shape[0]];
+    const [last, extent] = [part.slices[part.slices.length - 1] ?? 0, parameter.shape[0]];
     if (last >= extent) {
       throw new TtError("E_SHAPE", `the gradient of "${part.parameter}" has slice ${last}, the parameter ${extent} slices`);
     }

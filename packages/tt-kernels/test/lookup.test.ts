@@ -3,8 +3,8 @@ import test from "ava";
 import fc from "fast-check";
 import { resolveBags, selectPositions } from "../src/index.ts";
 import { outputsOf } from "../src/lookup/lookup.ts";
-import { buildPrefixTree } from "../src/reference/prefix-tree.ts";
-import { groupRows } from "../src/reference/row-groups.ts";
+import { buildPrefixTree } from "../src/lookup/prefix-tree.ts";
+import { groupRows } from "../src/lookup/row-groups.ts";
 
 const RUNS = process.env.TT_REC_LONG ? 5000 : 200;
 

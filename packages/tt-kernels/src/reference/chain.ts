@@ -1,4 +1,4 @@
-import type { PrefixLevel } from "./prefix-tree.ts";
+import type { PrefixLevel } from "../lookup/prefix-tree.ts";
 import { addNN, addNT, addTN } from "./small-gemm.ts";
 
 /** Extents of the products along a train, core by core. */

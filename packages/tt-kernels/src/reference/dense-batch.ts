@@ -2,9 +2,9 @@ import type { Parameter, Runtime, Tensor, UpdateRule } from "@tt-rec/tensor";
 import type { BagBatch } from "../batch.ts";
 import type { SliceGradients } from "../embedding-bag.ts";
 import type { Lookup } from "../lookup/lookup.ts";
+import { groupRows, type RowGroups } from "../lookup/row-groups.ts";
 import { bundleGradients } from "./bundle-gradients.ts";
 import { poolBackward, poolForward, weightsBackward } from "./pool.ts";
-import { groupRows, type RowGroups } from "./row-groups.ts";
 import { withoutPhases } from "./without-phases.ts";
 
 /** A batch of an uncompressed table in plain TypeScript: the oracle of the kernels. */

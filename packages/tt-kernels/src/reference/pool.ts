@@ -1,5 +1,5 @@
 import { type Lookup, outputsOf } from "../lookup/lookup.ts";
-import type { RowGroups } from "./row-groups.ts";
+import type { RowGroups } from "../lookup/row-groups.ts";
 
 /** Adds to `out` [outputs, D] the terms of a lookup; the row of position p is row `rowOf[p]` of `values` [·, D]. */
 export function poolForward(lookup: Lookup, rowOf: Uint32Array, values: Float32Array, dim: number, out: Float32Array): void {

@@ -2,12 +2,12 @@ import type { Runtime, Tensor, UpdateRule } from "@tt-rec/tensor";
 import type { BagBatch } from "../batch.ts";
 import type { SliceGradient, SliceGradients } from "../embedding-bag.ts";
 import type { Lookup } from "../lookup/lookup.ts";
+import { buildPrefixTree } from "../lookup/prefix-tree.ts";
+import { groupRows } from "../lookup/row-groups.ts";
 import type { TTCores } from "../tt-cores.ts";
 import { bundleGradients } from "./bundle-gradients.ts";
 import { backwardLevel, forwardLevel, nodeSize } from "./chain.ts";
 import { poolBackward, poolForward, weightsBackward } from "./pool.ts";
-import { buildPrefixTree } from "./prefix-tree.ts";
-import { groupRows } from "./row-groups.ts";
 import { withoutPhases } from "./without-phases.ts";
 
 /** A batch in plain TypeScript: the oracle of the kernels. */

@@ -10,8 +10,8 @@ import {
 import type { BagBatch } from "../batch.ts";
 import type { PreparedStep, SliceGradient, SliceGradients } from "../embedding-bag.ts";
 import type { Lookup } from "../lookup/lookup.ts";
+import { groupRows } from "../lookup/row-groups.ts";
 import { type Phases, runPhases } from "../phases.ts";
-import { groupRows } from "../reference/row-groups.ts";
 import { applyToTable, reserveIn } from "./apply.ts";
 import { type BatchArrays, COUNTER_BYTES, copyFloats, copyLookup, copyWords, type Reserve, writeRecord } from "./batch-arrays.ts";
 import { bagKernels } from "./kernels.ts";

@@ -2,8 +2,8 @@ import { type Lifetime, type Runtime, type Tensor, TtError, type UpdateRule, val
 import type { BagBatch } from "../batch.ts";
 import type { PreparedStep, SliceGradient, SliceGradients } from "../embedding-bag.ts";
 import type { Lookup } from "../lookup/lookup.ts";
+import { groupRows } from "../lookup/row-groups.ts";
 import { type Phases, runPhases } from "../phases.ts";
-import { groupRows } from "../reference/row-groups.ts";
 import type { TTCores } from "../tt-cores.ts";
 import { applyParts } from "./apply.ts";
 import { type BagKernels, bagKernels } from "./kernels.ts";

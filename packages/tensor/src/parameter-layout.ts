@@ -1,0 +1,83 @@
+import { TtError } from "./errors.ts";
+import type { NamedTensors } from "./named-tensors.ts";
+import { sizeOfShape } from "./tensor.ts";
+import type { UpdateRule } from "./update-rule.ts";
+
+/** A rule that keeps accumulators. */
+export type StatefulKind = Exclude<UpdateRule["kind"], "sgd">;
+
+/** Prefix of the accumulators' names in a state, by the rule that keeps them. */
+const STATE_PREFIXES: Readonly<Record<StatefulKind, string>> = { adagrad: "adagrad.", rowWiseAdagrad: "rowWiseAdagrad." };
+
+/** The rules that keep accumulators. */
+export const STATEFUL_KINDS: readonly StatefulKind[] = ["adagrad", "rowWiseAdagrad"];
+
+/** Name and shape of trainable weights, and of the optimizer state that may belong to them, wherever the numbers live. */
+export class ParameterLayout {
+  /** Name in the state of its owner. */
+  readonly name: string;
+  /** Extents of the weights; the first axis counts slices (table rows, core slices), which can be updated one by one. */
+  readonly shape: readonly number[];
+
+  constructor(name: string, shape: readonly number[]) {
+    this.name = name;
+    this.shape = shape;
+  }
+
+  /** Elements of one slice. */
+  get sliceSize(): number {
+    return this.shape.slice(1).reduce((a, b) => a * b, 1);
+  }
+
+  /** Bytes of the weights alone. */
+  get weightBytes(): number {
+    return sizeOfShape(this.shape) * Float32Array.BYTES_PER_ELEMENT;
+  }
+
+  /** Names of its entries in a state: the weights, and the optimizer state if there is any. */
+  get stateNames(): readonly string[] {
+    return [this.name, ...STATEFUL_KINDS.map((kind) => this.stateName(kind))];
+  }
+
+  /** Name of the accumulators of a rule in a state. */
+  stateName(kind: StatefulKind): string {
+    return STATE_PREFIXES[kind] + this.name;
+  }
+
+  /** Extents of the accumulators of a rule: one an element, or one a slice. */
+  stateShape(kind: StatefulKind): readonly number[] {
+    return kind === "adagrad" ? this.shape : this.shape.slice(0, 1);
+  }
+
+  /** Throws `E_MISMATCH` unless a state has the weights, and whatever it has of this parameter in the right shape. */
+  check(state: NamedTensors): void {
+    if (!state.has(this.name)) throw mismatch(this.name, `the state has no tensor "${this.name}"`);
+    checkTensor(state, this.name, this.shape);
+    for (const kind of STATEFUL_KINDS) checkTensor(state, this.stateName(kind), this.stateShape(kind));
+  }
+}
+
+/** Throws `E_MISMATCH` unless a state holds all of these parameters and nothing else. */
+export function checkState(parameters: readonly ParameterLayout[], state: NamedTensors): void {
+  for (const parameter of parameters) parameter.check(state);
+  const known = new Set(parameters.flatMap(({ stateNames }) => stateNames));
+  for (const name of state.keys()) {
+    if (!known.has(name)) throw mismatch(name, `the state has the unknown tensor "${name}"`);
+  }
+}
+
+function checkTensor(state: NamedTensors, name: string, shape: readonly number[]): void {
+  const tensor = state.get(name);
+  if (tensor === undefined) return;
+  if (tensor.dtype !== "F32" || String(tensor.shape) !== String(shape)) {
+    throw mismatch(name, `tensor "${name}" is ${tensor.dtype} [${tensor.shape}], F32 [${shape}] was expected`);
+  }
+  const size = sizeOfShape(shape);
+  if (tensor.data.length !== size) {
+    throw mismatch(name, `tensor "${name}" has ${tensor.data.length} elements, [${shape}] needs ${size}`);
+  }
+}
+
+function mismatch(tensor: string, message: string): TtError {
+  return new TtError("E_MISMATCH", message, { tensor });
+}
