@@ -4,11 +4,11 @@ export { cpuUsage, describeMachine, describeSource, type Machine, saveResults, t
 export { alignColumns, report, significant } from "./bench-report.ts";
 export { type Copyable, copyState, type Sliceable } from "./copy-state.ts";
 export { finiteDifferences } from "./finite-differences.ts";
-export { type PlainBags, poolRows } from "./pooling-oracle.ts";
+export { type PlainBags, poolRows, unpoolRows } from "./pooling-oracle.ts";
 export { type DrawnBags, type RequestOptions, randomBags } from "./requests.ts";
 export { type FloatTensor, type ScratchSource, scratchFrom } from "./scratch-from.ts";
 export { type StackedGradient, type StackedGradients, spreadSlices } from "./spread-slices.ts";
 export { quantile, type RatioSummary, ratioSummary } from "./statistics.ts";
 export { rejectsCode, throwsCode } from "./throws-code.ts";
-export { denseFromCores } from "./tt-oracle.ts";
+export { denseFromCores, gradientsOfCores } from "./tt-oracle.ts";
 export { peak, READABLE_BYTES, reader } from "./wasm-ceiling.ts";

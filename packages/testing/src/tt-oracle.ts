@@ -32,6 +32,49 @@ export function denseFromCores(
   return table;
 }
 
+/**
+ * Gradients of all cores by the definition, in float64, from a gradient [rows.length, prod(q)] of some rows of the table: each
+ * element of a core multiplies what lies left and right of it in the train.
+ */
+export function gradientsOfCores(
+  cores: readonly ArrayLike<number>[],
+  rowShape: readonly number[],
+  columnShape: readonly number[],
+  ranks: readonly number[],
+  rows: ArrayLike<number>,
+  gradients: ArrayLike<number>,
+): Float64Array[] {
+  const columns = columnShape.reduce((a, b) => a * b, 1);
+  const sums = cores.map((core) => new Float64Array(core.length));
+  for (let i = 0; i < rows.length; i++) {
+    const rowDigits = digits(rows[i], rowShape);
+    for (let column = 0; column < columns; column++) {
+      const columnDigits = digits(column, columnShape);
+      const base = (k: number, a: number): number =>
+        ((rowDigits[k] * ranks[k] + a) * columnShape[k] + columnDigits[k]) * ranks[k + 1];
+      const left = [[1]];
+      const right: number[][] = [];
+      right[cores.length] = [1];
+      for (let k = 0; k + 1 < cores.length; k++) {
+        left.push(
+          Array.from({ length: ranks[k + 1] }, (_, b) => left[k].reduce((sum, x, a) => sum + x * cores[k][base(k, a) + b], 0)),
+        );
+      }
+      for (let k = cores.length - 1; k > 0; k--) {
+        right[k] = Array.from({ length: ranks[k] }, (_, a) =>
+          right[k + 1].reduce((sum, x, b) => sum + x * cores[k][base(k, a) + b], 0),
+        );
+      }
+      for (const [k, sum] of sums.entries()) {
+        for (const [a, x] of left[k].entries()) {
+          for (const [b, y] of right[k + 1].entries()) sum[base(k, a) + b] += gradients[i * columns + column] * x * y;
+        }
+      }
+    }
+  }
+  return sums;
+}
+
 function digits(index: number, shape: readonly number[]): number[] {
   const result: number[] = [];
   let rest = index;

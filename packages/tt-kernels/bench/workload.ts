@@ -1,8 +1,8 @@
 import { createRng, type Rng } from "@tt-rec/tensor";
 import type { TTShape } from "@tt-rec/tt-math";
-import { chainExtents } from "../src/reference/chain.ts";
 import { buildPrefixTree } from "../src/lookup/prefix-tree.ts";
 import { groupRows } from "../src/lookup/row-groups.ts";
+import { chainExtents } from "../src/reference/chain.ts";
 import type { ChainBatch } from "./naive-chain.ts";
 
 /** The largest table of Criteo Kaggle. */

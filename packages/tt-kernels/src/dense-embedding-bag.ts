@@ -48,12 +48,7 @@ export class DenseEmbeddingBag implements EmbeddingBag {
     runtime: Runtime,
     { numEmbeddings, embeddingDim, pooling = "sum", name = "table", initialize }: DenseEmbeddingBagOptions,
   ) {
-    if (!(Number.isInteger(numEmbeddings) && numEmbeddings >= 1 && numEmbeddings < 2 ** 32)) {
-      throw new TtError("E_SHAPE", `numEmbeddings = ${numEmbeddings} is not a whole number from 1 to 2^32 − 1`);
-    }
-    if (!(Number.isInteger(embeddingDim) && embeddingDim >= 1)) {
-      throw new TtError("E_SHAPE", `embeddingDim = ${embeddingDim} is not a whole number of at least 1`);
-    }
+    checkExtents(numEmbeddings, embeddingDim);
     this.numEmbeddings = numEmbeddings;
     this.embeddingDim = embeddingDim;
     this.#runtime = runtime;
@@ -148,5 +143,15 @@ export class DenseEmbeddingBag implements EmbeddingBag {
 
   #run<T>(phases: Phases<T>): Promise<T> {
     return runPhases(this.#runtime.host, phases);
+  }
+}
+
+/** Throws `E_SHAPE` unless these are extents of a table. */
+export function checkExtents(numEmbeddings: number, embeddingDim: number): void {
+  if (!(Number.isInteger(numEmbeddings) && numEmbeddings >= 1 && numEmbeddings < 2 ** 32)) {
+    throw new TtError("E_SHAPE", `numEmbeddings = ${numEmbeddings} is not a whole number from 1 to 2^32 − 1`);
+  }
+  if (!(Number.isInteger(embeddingDim) && embeddingDim >= 1)) {
+    throw new TtError("E_SHAPE", `embeddingDim = ${embeddingDim} is not a whole number of at least 1`);
   }
 }

@@ -27,3 +27,13 @@ export function checkGradient(plan: Plan, dim: number, gradient: Tensor): void {
     throw new TtError("E_SHAPE", `the gradient has shape [${gradient.shape}], the output [${plan.outputs},${dim}]`);
   }
 }
+
+/** Bundles the gradients of a bag and measures them. */
+export function bundleGradients(parts: readonly SliceGradient[], weights: Tensor | undefined): SliceGradients {
+  let sumOfSquares = 0;
+  for (const { values } of parts) {
+    const data = values.data;
+    for (let i = 0; i < data.length; i++) sumOfSquares += data[i] * data[i];
+  }
+  return { parts, sumOfSquares, ...(weights && { weights }) };
+}

@@ -1,12 +1,6 @@
 import "@tt-rec/testing/relaxed-simd";
 import { Runtime } from "@tt-rec/tensor";
-
-/** A way to run the kernels. */
-export interface Engine {
-  readonly simd: "simd" | "relaxed";
-  readonly threads: number;
-  readonly runtime: Runtime;
-}
+import type { Engine } from "./engine-agreement.ts";
 
 /** The plain-TypeScript oracle. */
 export const reference: Runtime = await Runtime.create({ backend: "reference", poison: true });

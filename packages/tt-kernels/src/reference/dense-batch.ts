@@ -3,7 +3,7 @@ import type { BagBatch } from "../batch.ts";
 import type { SliceGradients } from "../embedding-bag.ts";
 import type { Lookup } from "../lookup/lookup.ts";
 import { groupRows, type RowGroups } from "../lookup/row-groups.ts";
-import { bundleGradients } from "./bundle-gradients.ts";
+import { bundleGradients } from "../slice-gradients.ts";
 import { poolBackward, poolForward, weightsBackward } from "./pool.ts";
 import { withoutPhases } from "./without-phases.ts";
 

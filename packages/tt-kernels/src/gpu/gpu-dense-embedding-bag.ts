@@ -1,0 +1,58 @@
+import type { Runtime, Tensor } from "@tt-rec/tensor";
+import { checkExtents, type DenseEmbeddingBagOptions } from "../dense-embedding-bag.ts";
+import type { GpuArray } from "./gpu-array.ts";
+import type { GpuBatch } from "./gpu-batch.ts";
+import type { GpuDevice } from "./gpu-device.ts";
+import { GpuEmbeddingBag, type GpuPart, type GpuRows } from "./gpu-embedding-bag.ts";
+import { GpuParameter } from "./gpu-parameter.ts";
+import { DEFAULT_CAPACITY } from "./gpu-tt-embedding-bag.ts";
+import { KernelSet } from "./kernel-set.ts";
+
+/** Options of `GpuDenseEmbeddingBag`. */
+export interface GpuDenseEmbeddingBagOptions extends DenseEmbeddingBagOptions {
+  /** Most lookups, and most outputs, of a batch. Default 8191. */
+  readonly capacity?: number;
+}
+
+/**
+ * The uncompressed table on a device. gpu.js kernels cannot write in place, so an update copies the whole table there: fit for
+ * small tables, and as the baseline of `GpuTTEmbeddingBag`.
+ */
+export class GpuDenseEmbeddingBag extends GpuEmbeddingBag {
+  protected readonly parameters: readonly GpuParameter[];
+
+  /**
+   * Keeps the table until it is first used. Throws `E_SHAPE` on bad extents, `E_OPTION` on a bad capacity, and `E_GPU`, with the
+   * numbers, if the table exceeds what the device takes.
+   */
+  constructor(runtime: Runtime, device: GpuDevice, options: GpuDenseEmbeddingBagOptions) {
+    const { numEmbeddings, embeddingDim, pooling = "sum", name = "table", initialize, capacity = DEFAULT_CAPACITY } = options;
+    checkExtents(numEmbeddings, embeddingDim);
+    super(runtime, new KernelSet(device), options, pooling, capacity);
+    const table = new Float32Array(numEmbeddings * embeddingDim);
+    initialize?.(table);
+    this.parameters = [new GpuParameter(this.kernels, name, [numEmbeddings, embeddingDim], table)];
+  }
+
+  async toDense(): Promise<Tensor> {
+    const dense = this.runtime.table([this.numEmbeddings, this.embeddingDim]);
+    const [[, { data }]] = await this.parameters[0].entries();
+    dense.data.set(data);
+    return dense;
+  }
+
+  protected async rowsOf({ lookup: { rows } }: GpuBatch): Promise<GpuRows> {
+    const [table] = this.parameters;
+    const { fold } = table;
+    const [row, column] =
+      fold === 1
+        ? [(p: number) => rows[p], () => 0]
+        : [(p: number) => Math.floor(rows[p] / fold), (p: number) => (rows[p] % fold) * this.embeddingDim];
+    return { array: await table.weights(), folded: fold > 1, row, column };
+  }
+
+  protected async partsOf({ groups: { uniqueRows } }: GpuBatch, rowGradients: GpuArray): Promise<GpuPart[]> {
+    const [parameter] = this.parameters;
+    return [{ parameter, slices: uniqueRows, touched: await this.uploadSlices(uniqueRows), values: rowGradients }];
+  }
+}

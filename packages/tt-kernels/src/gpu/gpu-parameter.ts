@@ -1,0 +1,166 @@
+import { type HostTensor, type NamedTensors, ParameterLayout, TtError, type UpdateRule } from "@tt-rec/tensor";
+import type { GpuArray } from "./gpu-array.ts";
+import type { KernelSet } from "./kernel-set.ts";
+import {
+  adagradSource,
+  adagradStateSource,
+  rowWiseSource,
+  rowWiseStateSource,
+  sgdSource,
+  squaresSource,
+} from "./kernel-sources.ts";
+
+/** Slices are numbered in float32. */
+const MAX_SLICES = 2 ** 24;
+
+const DEFAULT_EPS = 1e-10;
+
+/** An array of a parameter: on the device, or on the host until it is needed there. */
+type Resident = { readonly host: Float32Array } | { readonly array: GpuArray };
+
+/** The gradients of the slices that a batch touched, on the device. */
+export interface GpuSlices {
+  /** Slice numbers in rising order. */
+  readonly slices: Uint32Array;
+  /** The same on the device [slices, 1]. */
+  readonly touched: GpuArray;
+  /** Gradients [slices, elements of a slice]. */
+  readonly values: GpuArray;
+}
+
+/**
+ * Trainable weights with their optimizer state, resident on a device. A kernel cannot write what it reads, so an update
+ * makes a new array of all slices, in which those that the batch did not touch are copied.
+ */
+export class GpuParameter extends ParameterLayout {
+  /** Slices in a row of the array, where a device does not take a row each. */
+  readonly fold: number;
+  readonly #kernels: KernelSet;
+  readonly #columns: number;
+  readonly #rows: number;
+  #weights: Resident;
+  readonly #states = new Map<"adagrad" | "rowWiseAdagrad", Resident>();
+
+  /** Takes initial weights, which must not change until they are on the device. Throws `E_GPU` if the device does not take the array. */
+  constructor(kernels: KernelSet, name: string, shape: readonly number[], initial: Float32Array) {
+    super(name, shape);
+    const { device } = kernels;
+    const slices = shape[0];
+    if (slices > MAX_SLICES) {
+      throw new TtError("E_GPU", `${name} has ${slices} slices; kernels number them in float32, which is exact to ${MAX_SLICES}`);
+    }
+    this.fold = Math.ceil(slices / device.limits.rows);
+    this.#kernels = kernels;
+    this.#columns = this.fold * this.sliceSize;
+    this.#rows = Math.ceil(slices / this.fold);
+    device.check(name, this.#columns, this.#rows);
+    this.#weights = { host: initial };
+  }
+
+  /** Bytes of weights and optimizer state. */
+  get bytes(): number {
+    let bytes = this.weightBytes;
+    for (const kind of this.#states.keys()) bytes += 4 * this.stateShape(kind).reduce((a, b) => a * b, 1);
+    return bytes;
+  }
+
+  /** The weights on the device: slice i lies in row i div fold, from column (i mod fold) · elements of a slice on. */
+  async weights(): Promise<GpuArray> {
+    const array = await this.#onDevice(this.#weights, this.#columns);
+    this.#weights = { array };
+    return array;
+  }
+
+  /** Updates the touched slices, each once. */
+  async update(rule: UpdateRule, gradients: GpuSlices): Promise<void> {
+    const { touched, values, slices } = gradients;
+    const { learningRate, scale = 1 } = rule;
+    const [size, fold, rate, count] = [this.sliceSize, this.fold, learningRate * scale, slices.length];
+    if (count === 0) return;
+    const weights = await this.weights();
+    if (rule.kind === "sgd") {
+      this.#replace(weights, await this.#run(sgdSource(size, fold), [weights, values, touched, count, rate]));
+      return;
+    }
+    const adagrad = rule.kind === "adagrad";
+    const state = adagrad ? await this.#adagradState(gradients, scale) : await this.#rowWiseState(gradients, scale);
+    const source = adagrad ? adagradSource(size, fold) : rowWiseSource(size, fold);
+    const { eps = DEFAULT_EPS } = rule;
+    this.#replace(weights, await this.#run(source, [weights, state, values, touched, count, rate, eps]));
+  }
+
+  /** Weights and optimizer state by name, copied to the host. */
+  async entries(): Promise<[string, HostTensor][]> {
+    const entries: [string, HostTensor][] = [
+      [this.name, { dtype: "F32", shape: this.shape, data: await this.#onHost(this.#weights, this.shape) }],
+    ];
+    for (const [kind, state] of this.#states) {
+      const shape = this.stateShape(kind);
+      entries.push([this.stateName(kind), { dtype: "F32", shape, data: await this.#onHost(state, shape) }]);
+    }
+    return entries;
+  }
+
+  /** Takes weights and optimizer state from a state that `check` has accepted; without optimizer state there, it is forgotten. */
+  load(state: NamedTensors): void {
+    this.dispose();
+    this.#weights = { host: Float32Array.from(state.get(this.name)?.data ?? []) };
+    for (const kind of ["adagrad", "rowWiseAdagrad"] as const) {
+      const saved = state.get(this.stateName(kind));
+      if (saved !== undefined) this.#states.set(kind, { host: Float32Array.from(saved.data) });
+    }
+  }
+
+  /** Frees what is on the device. */
+  dispose(): void {
+    for (const resident of [this.#weights, ...this.#states.values()]) if ("array" in resident) resident.array.delete();
+    this.#states.clear();
+  }
+
+  async #adagradState({ values, touched, slices }: GpuSlices, scale: number): Promise<GpuArray> {
+    const old = await this.#state("adagrad", this.#columns);
+    const source = adagradStateSource(this.sliceSize, this.fold);
+    const array = await this.#run(source, [old, values, touched, slices.length, scale]);
+    old.delete();
+    this.#states.set("adagrad", { array });
+    return array;
+  }
+
+  async #rowWiseState({ values, touched, slices }: GpuSlices, scale: number): Promise<GpuArray> {
+    const old = await this.#state("rowWiseAdagrad", this.fold);
+    const squares = await this.#kernels.run(squaresSource(this.sliceSize), 1, slices.length, [values, scale]);
+    const source = rowWiseStateSource(this.sliceSize, this.fold);
+    const array = await this.#kernels.run(source, this.fold, this.#rows, [old, squares, touched, slices.length]);
+    squares.delete();
+    old.delete();
+    this.#states.set("rowWiseAdagrad", { array });
+    return array;
+  }
+
+  async #state(kind: "adagrad" | "rowWiseAdagrad", columns: number): Promise<GpuArray> {
+    const size = this.stateShape(kind).reduce((a, b) => a * b, 1);
+    return this.#onDevice(this.#states.get(kind) ?? { host: new Float32Array(size) }, columns);
+  }
+
+  #run(source: string, args: readonly (GpuArray | number)[]): Promise<GpuArray> {
+    return this.#kernels.run(source, this.#columns, this.#rows, args);
+  }
+
+  #replace(old: GpuArray, array: GpuArray): void {
+    old.delete();
+    this.#weights = { array };
+  }
+
+  async #onDevice(resident: Resident, columns: number): Promise<GpuArray> {
+    if ("array" in resident) return resident.array;
+    const whole = new Float32Array(columns * this.#rows);
+    whole.set(resident.host);
+    return this.#kernels.device.upload(whole, columns);
+  }
+
+  async #onHost(resident: Resident, shape: readonly number[]): Promise<Float32Array> {
+    if ("host" in resident) return resident.host.slice();
+    const size = shape.reduce((a, b) => a * b, 1);
+    return (await this.#kernels.device.download(resident.array, this.#rows)).subarray(0, size);
+  }
+}

@@ -1,0 +1,419 @@
+import { createRng, type Runtime, type UpdateRule } from "@tt-rec/tensor";
+import {
+  allClose,
+  copyState,
+  denseFromCores,
+  gradientsOfCores,
+  poolRows,
+  randomBags,
+  scratchFrom,
+  spreadSlices,
+  unpoolRows,
+} from "@tt-rec/testing";
+import { parameterCount, type TTShape } from "@tt-rec/tt-math";
+import fc from "fast-check";
+import { batchedGemm, GpuDenseEmbeddingBag, type GpuDevice, GpuTTEmbeddingBag } from "../src/gpu.ts";
+import { type Bags, DenseEmbeddingBag, TTEmbeddingBag } from "../src/index.ts";
+import { type BatchCase, batches, drawBags, type Outcome, outcome, positive, positiveCores, RULES, SHAPES } from "./bag-cases.ts";
+import { type SuiteAssertions, sameOutcome } from "./engine-agreement.ts";
+import { EXAMPLE, EXAMPLE_EXTENTS, EXAMPLE_GRADIENTS, toRowMajor } from "./integer-example.ts";
+
+/** What a case works with. */
+export interface GpuBench {
+  readonly device: GpuDevice;
+  /** Owns the step memory. */
+  readonly runtime: Runtime;
+  /** The plain-TypeScript oracle. */
+  readonly reference: Runtime;
+  /** Random batches a property is tried on. */
+  readonly runs: number;
+}
+
+/** A test that runs on every device, under AVA and in a page. */
+export interface GpuCase {
+  readonly name: string;
+  run(t: SuiteAssertions, bench: GpuBench): Promise<void>;
+}
+
+const TRAINING = { training: true };
+const BATCH: Bags = { indices: Uint32Array.of(0, 5, 11, 5, 7), offsets: Uint32Array.of(0, 2, 2, 5) };
+const OUTPUT_GRADIENT = [1, -1, 2, 0, 3, 3, 3, 3, 0, 1, -2, 1];
+const CAPACITY = 1500;
+
+const exactExample: GpuCase = {
+  name: "the integer example's table, output, gradients and an SGD step are exact",
+  async run(t, { device, runtime }) {
+    const bag = new GpuTTEmbeddingBag(runtime, device, { ...EXAMPLE, capacity: 5 });
+    const dense = await bag.toDense();
+    t.deepEqual([...dense.data], EXAMPLE.rows.flat());
+    dense.dispose();
+    const plan = bag.plan(BATCH, TRAINING);
+    await runtime.step(async () => {
+      t.deepEqual([...(await bag.forward(plan)).data], [-39, 84, -29, 44, 0, 0, 0, 0, 0, 42, -6, 57]);
+      const gradient = scratchFrom(runtime, [3, 4], OUTPUT_GRADIENT);
+      const gradients = await bag.backward(plan, gradient);
+      for (const [k, expected] of EXAMPLE_GRADIENTS.entries()) {
+        t.deepEqual(spreadSlices(gradients, `core.${k}`, expected.length), toRowMajor(expected, EXAMPLE_EXTENTS[k]));
+      }
+      t.is(gradients.sumOfSquares, 2579 + 2190 + 2649);
+      await bag.step(plan, gradient, { kind: "sgd", learningRate: 0.5 });
+    });
+    const first = (await bag.state()).get("core.0")?.data;
+    t.deepEqual(first, toRowMajor([-12.5, 5.5, 0, 10.5, 9.5, 6.5, 10.5, 14.5], EXAMPLE_EXTENTS[0]));
+    bag.dispose();
+  },
+};
+
+/** What float64 gives by the definitions for the first forward and backward pass of `outcome`. */
+function exact(shape: TTShape, cores: readonly Float32Array[], bags: Bags, { pooling }: BatchCase, seed: number) {
+  const { rowShape, columnShape, ranks, embeddingDim } = shape;
+  const table = denseFromCores(cores, rowShape, columnShape, ranks);
+  const output = poolRows(table, embeddingDim, bags, pooling);
+  const rng = createRng(seed);
+  const gradient = Float32Array.from(output, () => positive(rng));
+  const rowGradients = unpoolRows(gradient, embeddingDim, bags, pooling);
+  const unweighted = unpoolRows(
+    gradient,
+    embeddingDim,
+    { ...bags, weights: new Float32Array(bags.indices.length).fill(1) },
+    pooling,
+  );
+  const weights = Float64Array.from(bags.indices, (row, p) => {
+    let sum = 0;
+    for (let j = 0; j < embeddingDim; j++) sum += table[row * embeddingDim + j] * unweighted[p * embeddingDim + j];
+    return sum;
+  });
+  return { output, weights, cores: gradientsOfCores(cores, rowShape, columnShape, ranks, bags.indices, rowGradients) };
+}
+
+function agreesWithFloat64(t: SuiteAssertions, actual: Outcome, expected: ReturnType<typeof exact>): void {
+  allClose(t, actual.output, expected.output, 1e-5);
+  const gradients = { parts: actual.parts.map((part) => ({ ...part, values: { data: part.values } })) };
+  for (const [k, core] of expected.cores.entries()) allClose(t, spreadSlices(gradients, `core.${k}`, core.length), core, 1e-4);
+  if (actual.weights !== undefined) allClose(t, actual.weights, expected.weights, 1e-4);
+}
+
+const ttCases: GpuCase[] = SHAPES.map((shape, i) => ({
+  name: `TT bag ${i}, rows ${shape.rowShape} by ${shape.columnShape}: agrees with float64 and with the reference`,
+  async run(t, { device, runtime, reference, runs }) {
+    const property = fc.asyncProperty(batches, async (batch) => {
+      const cores = positiveCores(shape, createRng(batch.seed));
+      const bags = drawBags(batch, shape.numEmbeddings);
+      const [options, seed] = [{ shape, cores, pooling: batch.pooling }, batch.seed + 1];
+      const make = (): GpuTTEmbeddingBag => new GpuTTEmbeddingBag(runtime, device, { ...options, capacity: CAPACITY });
+      const actual = await outcome(runtime, make, bags, seed, batch.rule);
+      agreesWithFloat64(t, actual, exact(shape, cores, bags, batch, seed));
+      sameOutcome(t, actual, await outcome(reference, (owner) => new TTEmbeddingBag(owner, options), bags, seed, batch.rule));
+    });
+    await fc.assert(property, { numRuns: runs });
+  },
+}));
+
+const denseCases: GpuCase[] = [1, 5, 16].map((embeddingDim) => ({
+  name: `dense bag of ${embeddingDim} columns: agrees with the reference`,
+  async run(t, { device, runtime, reference, runs }) {
+    const property = fc.asyncProperty(batches, fc.constantFrom(7, 97), async (batch, numEmbeddings) => {
+      const rng = createRng(batch.seed);
+      const initial = Float32Array.from({ length: numEmbeddings * embeddingDim }, () => positive(rng));
+      const initialize = (table: Float32Array): void => table.set(initial);
+      const options = { numEmbeddings, embeddingDim, pooling: batch.pooling, initialize };
+      const [bags, seed] = [drawBags(batch, numEmbeddings), batch.seed + 1];
+      const make = (): GpuDenseEmbeddingBag => new GpuDenseEmbeddingBag(runtime, device, { ...options, capacity: CAPACITY });
+      const actual = await outcome(runtime, make, bags, seed, batch.rule);
+      sameOutcome(t, actual, await outcome(reference, (owner) => new DenseEmbeddingBag(owner, options), bags, seed, batch.rule));
+    });
+    await fc.assert(property, { numRuns: runs });
+  },
+}));
+
+const foldedTable: GpuCase = {
+  name: "a table with more rows than the device has is folded, and its far rows are found and updated",
+  async run(t, { device, runtime, reference }) {
+    const rows = device.limits.rows;
+    // Two and a half slices a row of the device's array would be three.
+    const numEmbeddings = rows < 2 ** 20 ? 2 * rows + 5 : 70_001;
+    const rng = createRng(8);
+    const options = {
+      numEmbeddings,
+      embeddingDim: 3,
+      initialize: (table: Float32Array): void => {
+        for (let i = 0; i < table.length; i++) table[i] = positive(rng);
+      },
+    };
+    const indices = Uint32Array.of(0, numEmbeddings - 1, numEmbeddings - 2, rows % numEmbeddings, 1, numEmbeddings - 1);
+    const bags: Bags = { indices, weights: Float32Array.of(1, 2, 3, 4, 5, 6) };
+    for (const rule of RULES) {
+      const seeded = createRng(8);
+      const initialize = (table: Float32Array): void => {
+        for (let i = 0; i < table.length; i++) table[i] = positive(seeded);
+      };
+      const onGpu = await outcome(
+        runtime,
+        () => new GpuDenseEmbeddingBag(runtime, device, { ...options, initialize, capacity: 6 }),
+        bags,
+        4,
+        rule,
+      );
+      const again = createRng(8);
+      const onReference = await outcome(
+        reference,
+        (owner) =>
+          new DenseEmbeddingBag(owner, {
+            ...options,
+            initialize: (table) => {
+              for (let i = 0; i < table.length; i++) table[i] = positive(again);
+            },
+          }),
+        bags,
+        4,
+        rule,
+      );
+      sameOutcome(t, onGpu, onReference);
+    }
+  },
+};
+
+const traffic: GpuCase = {
+  name: "only the batch's numbers and gradients go up, and only pooled rows and a number a slice come down",
+  async run(t, { device, runtime }) {
+    const shape = SHAPES[4];
+    const bag = new GpuTTEmbeddingBag(runtime, device, { shape, cores: positiveCores(shape, createRng(1)), capacity: CAPACITY });
+    const { indices, offsets } = randomBags(createRng(2).uniform, {
+      numEmbeddings: shape.numEmbeddings,
+      batchSize: 31,
+      maxPooling: 5,
+      skew: 1,
+    });
+    const prefixes = (stride: number): number => new Set(Array.from(indices, (row) => Math.floor(row / stride))).size;
+    const digits = (stride: number, extent: number): number =>
+      new Set(Array.from(indices, (row) => Math.floor(row / stride) % extent)).size;
+    const [, p2, p3] = shape.rowShape;
+    const nodes = [prefixes(p2 * p3), prefixes(p3), prefixes(1)];
+    const touched = [digits(p2 * p3, shape.rowShape[0]), digits(p3, p2), digits(1, p3)];
+    const output = 31 * shape.embeddingDim;
+    const moved: { up: number; down: number }[] = [];
+    const note = async (work: () => Promise<unknown>): Promise<void> => {
+      const before = device.traffic;
+      await work();
+      const { up, down } = device.traffic;
+      moved.push({ up: (up - before.up) / 4, down: (down - before.down) / 4 });
+    };
+    for (let step = 0; step < 3; step++) {
+      await runtime.step(async () => {
+        const plan = bag.plan({ indices, offsets }, TRAINING);
+        const gradient = scratchFrom(runtime, [31, shape.embeddingDim], new Float32Array(output).fill(0.01));
+        await note(() => bag.forward(plan));
+        await note(async () => (await bag.prepare(plan, gradient)).apply({ kind: "adagrad", learningRate: 0.1 }));
+      });
+    }
+    const cores = parameterCount(shape);
+    // Pairs of parent and digit a node, a term a position, starts of bags.
+    const forward = 2 * (nodes[1] + nodes[2]) + indices.length + 32;
+    const lists = 2 * (nodes[1] + nodes[2]) + touched[1] + 1 + touched[2] + 1;
+    const children = 2 * (nodes[1] + nodes[2]) + nodes[0] + 1 + nodes[1] + 1;
+    const backward = output + indices.length + nodes[2] + 1 + lists + children + touched[0] + touched[1] + touched[2];
+    const squares = touched[0] + touched[1] + touched[2];
+    // Cores and accumulators go up once.
+    t.deepEqual(moved[0], { up: forward + cores, down: output });
+    t.deepEqual(moved[1], { up: backward + cores, down: squares });
+    for (const step of [1, 2]) {
+      t.deepEqual(moved[2 * step], { up: forward, down: output });
+      t.deepEqual(moved[2 * step + 1], { up: backward, down: squares });
+    }
+    bag.dispose();
+  },
+};
+
+const kernelCount: GpuCase = {
+  name: "kernels are compiled once a shape, shared by bags, kept for batches of any size, and freed with the last bag",
+  async run(t, { device, runtime }) {
+    const shape = SHAPES[4];
+    const before = device.kernels;
+    const make = (): GpuTTEmbeddingBag =>
+      new GpuTTEmbeddingBag(runtime, device, { shape, cores: positiveCores(shape, createRng(1)), capacity: CAPACITY });
+    const [bag, other] = [make(), make()];
+    const rule: UpdateRule = { kind: "sgd", learningRate: 1e-3 };
+    const step = (of: GpuTTEmbeddingBag, batchSize: number): Promise<void> =>
+      runtime.step(async () => {
+        const { indices, offsets } = randomBags(createRng(batchSize).uniform, {
+          numEmbeddings: shape.numEmbeddings,
+          batchSize,
+          maxPooling: 7,
+        });
+        const plan = of.plan({ indices, offsets }, TRAINING);
+        await of.step(plan, await of.forward(plan), rule);
+      });
+    await step(bag, 11);
+    const compiled = device.kernels;
+    for (const batchSize of [3, 97, 200]) await step(bag, batchSize);
+    t.is(device.kernels, compiled);
+    await step(other, 13);
+    t.is(device.kernels, compiled);
+    bag.dispose();
+    t.is(device.kernels, compiled);
+    other.dispose();
+    t.is(device.kernels, before);
+  },
+};
+
+const interleaved: GpuCase = {
+  name: "a batch scored between forward and backward, and a plan used in two steps, change nothing",
+  async run(t, { device, runtime }) {
+    const shape = SHAPES[6];
+    const cores = positiveCores(shape, createRng(3));
+    const draw = (seed: number): Bags => {
+      const { indices, offsets } = randomBags(createRng(seed).uniform, { numEmbeddings: 200, batchSize: 17, maxPooling: 5 });
+      return { indices, offsets };
+    };
+    const bag = new GpuTTEmbeddingBag(runtime, device, { shape, cores, capacity: CAPACITY });
+    const plan = bag.plan(draw(1), TRAINING);
+    const gradients = (between: () => Promise<unknown>): Promise<number> =>
+      runtime.step(async () => {
+        const out = await bag.forward(plan);
+        await between();
+        return (await bag.backward(plan, out)).sumOfSquares;
+      });
+    const alone = await gradients(async () => undefined);
+    t.is(await gradients(() => bag.forward(bag.plan(draw(2), { training: false }))), alone);
+    t.is(await gradients(() => Promise.all([3, 4].map((seed) => bag.forward(bag.plan(draw(seed), TRAINING))))), alone);
+    await runtime.step(() => bag.forward(plan));
+    t.is(await gradients(async () => undefined), alone);
+    bag.dispose();
+  },
+};
+
+const states: GpuCase = {
+  name: "a state moves from the CPU to the device and back, optimizer state included, and a foreign one is refused",
+  async run(t, { device, runtime }) {
+    for (const rule of RULES) {
+      const cpu = new TTEmbeddingBag(runtime, EXAMPLE);
+      const gpu = new GpuTTEmbeddingBag(runtime, device, { ...EXAMPLE, capacity: 5 });
+      const step = (bag: TTEmbeddingBag | GpuTTEmbeddingBag): Promise<void> =>
+        runtime.step(() => bag.step(bag.plan(BATCH, TRAINING), scratchFrom(runtime, [3, 4], OUTPUT_GRADIENT), rule));
+      await step(cpu);
+      await gpu.load(copyState(await cpu.state()));
+      t.is(gpu.bytes, cpu.bytes);
+      t.is(gpu.parameterBytes, cpu.parameterBytes);
+      await step(cpu);
+      await step(gpu);
+      await cpu.load(await gpu.state());
+      t.deepEqual(copyState(await gpu.state()), copyState(await cpu.state()));
+      const broken = new Map([
+        ...(await cpu.state()),
+        ["core.7", { dtype: "F32" as const, shape: [1], data: new Float32Array(1) }],
+      ]);
+      const code = await gpu.load(broken).then(
+        () => "loaded",
+        (error: { readonly code?: string }) => error.code,
+      );
+      t.is(code, "E_MISMATCH");
+      cpu.dispose();
+      gpu.dispose();
+    }
+  },
+};
+
+const refusals: GpuCase = {
+  name: "a gradient that overflows is found before a weight is written; empty batches are answered; large ones refused",
+  async run(t, { device, runtime }) {
+    const bag = new GpuTTEmbeddingBag(runtime, device, { ...EXAMPLE, capacity: 5 });
+    const before = copyState(await bag.state());
+    await runtime.step(async () => {
+      const plan = bag.plan(BATCH, TRAINING);
+      const huge = scratchFrom(runtime, [3, 4], new Float32Array(12).fill(3e38));
+      t.is((await bag.prepare(plan, huge)).finite, false);
+      // Their squares are beyond float32, they are not.
+      const large = scratchFrom(runtime, [3, 4], new Float32Array(12).fill(1e30));
+      t.is((await bag.prepare(plan, large)).finite, true);
+      const empty = bag.plan({ indices: new Uint32Array(0), offsets: Uint32Array.of(0, 0, 0) }, TRAINING);
+      const out = await bag.forward(empty);
+      t.deepEqual([...out.data], new Array(8).fill(0));
+      const gradients = await bag.backward(empty, out);
+      t.is(gradients.sumOfSquares, 0);
+      t.deepEqual(
+        gradients.parts.map(({ slices }) => slices.length),
+        [0, 0, 0],
+      );
+      await bag.apply(gradients, { kind: "adagrad", learningRate: 1 });
+      await (await bag.prepare(empty, out)).apply({ kind: "adagrad", learningRate: 1 });
+    });
+    t.deepEqual(copyState(await bag.state()), before);
+    for (const [what, make, rule] of [
+      ["lookups", () => bag.plan({ indices: new Uint32Array(6) }, TRAINING), /6 lookups; the bag was made with a capacity of 5/],
+      [
+        "capacity",
+        () => new GpuTTEmbeddingBag(runtime, device, { ...EXAMPLE, capacity: 2 ** 25 }),
+        /needs \d+ rows; .* allows \d+/,
+      ],
+      [
+        "table",
+        () => new GpuDenseEmbeddingBag(runtime, device, { numEmbeddings: 2 ** 24 + 1, embeddingDim: 1 }),
+        /16777217 slices; kernels number them in float32/,
+      ],
+    ] as const) {
+      let message = `${what} was taken`;
+      try {
+        make();
+      } catch (error) {
+        message = `${(error as { readonly code?: string }).code} ${(error as Error).message}`;
+      }
+      t.is(message.startsWith("E_GPU") && rule.test(message), true, message);
+    }
+    bag.dispose();
+  },
+};
+
+const gemm: GpuCase = {
+  name: "batched products and their gradients agree with float64",
+  async run(t, { device, runs }) {
+    const extents = fc.constantFrom(1, 2, 3, 5, 7, 11, 13);
+    const property = fc.asyncProperty(extents, extents, extents, fc.nat(40), fc.nat(), async (m, n, k, batch, seed) => {
+      const rng = createRng(seed);
+      const draw = (size: number): Float32Array => Float32Array.from({ length: batch * size }, rng.normal);
+      const [a, b, gradient] = [draw(m * k), draw(k * n), draw(m * n)];
+      const product = new Float64Array(batch * m * n);
+      const [ofA, ofB] = [new Float64Array(a.length), new Float64Array(b.length)];
+      for (let x = 0; x < batch; x++) {
+        for (let i = 0; i < m; i++) {
+          for (let j = 0; j < n; j++) {
+            const at = (x * m + i) * n + j;
+            for (let s = 0; s < k; s++) {
+              const [left, right] = [(x * m + i) * k + s, (x * k + s) * n + j];
+              product[at] += a[left] * b[right];
+              ofA[left] += gradient[at] * b[right];
+              ofB[right] += gradient[at] * a[left];
+            }
+          }
+        }
+      }
+      const products = batchedGemm(device, { m, n, k });
+      allClose(t, await products.forward(a, b), product, 1e-5);
+      const gradients = await products.backward(a, b, gradient);
+      allClose(t, gradients.a, ofA, 1e-5);
+      allClose(t, gradients.b, ofB, 1e-5);
+      products.dispose();
+    });
+    await fc.assert(property, { numRuns: runs });
+    const products = batchedGemm(device, { m: 2, n: 3, k: 5 });
+    const message = await products.forward(new Float32Array(20), new Float32Array(29)).then(
+      () => "taken",
+      (error: Error) => error.message,
+    );
+    t.is(message, "b has 29 elements, a batch of 2 needs 30");
+    products.dispose();
+  },
+};
+
+/** All cases. */
+export const GPU_CASES: readonly GpuCase[] = [
+  exactExample,
+  ...ttCases,
+  ...denseCases,
+  foldedTable,
+  traffic,
+  kernelCount,
+  interleaved,
+  states,
+  refusals,
+  gemm,
+];
