@@ -131,7 +131,7 @@ test("--blas auto takes a library that is there and does without one that is not
 test("the runtime is closed when its user is done, and when its user fails", async (t) => {
   const sink = new Writable({ write: (_chunk, _encoding, done) => done() });
   const reporter = createReporter({ stdout: sink, stderr: sink }, false);
-  const machine = { threads: 2, blas: "off", simd: "auto" } as const;
+  const machine = { threads: 2, blas: "off", simd: "auto", backend: "wasm", gpuMode: "auto" } as const;
   const lent: Runtime[] = [];
   const fail = (runtime: Runtime): Promise<never> => {
     lent.push(runtime);
@@ -207,5 +207,27 @@ test("compare names the engines where they differ", async (t) => {
     t.notRegex(succeeded(t, await ttRec("compare", path("a"), path("b"))).stdout, /engine/);
     const { stdout } = succeeded(t, await ttRec("compare", path("a"), path("c")));
     for (const word of [/engine/, /wasm-simd, 1 thread /, /wasm-simd, 2 threads /]) t.regex(stdout, word);
+  });
+});
+
+test("train --backend gpu says which adapter computes, warns if it is no GPU, and learns what the CPU learns", async (t) => {
+  await withData(t, async (path) => {
+    const model = [...MODEL, "--tt-tables", "3", "--tt-ranks", "4", "--batch-size", "367", ...PLAIN, "--threads", "1"];
+    const train = (out: string, ...more: string[]): Promise<Outcome> =>
+      ttRec("train", path("data"), "--out", path(out), "--json", ...model, ...more);
+    const onCpu = succeeded(t, await train("cpu"));
+    const onGpu = succeeded(t, await train("gpu", "--backend", "gpu", "--gpu-mode", "webasm"));
+    t.deepEqual(eventsOf(onGpu)[1], { event: "gpu", mode: "webasm", adapter: "WebAssembly on the CPU", software: true });
+    t.like(eventsOf(onGpu)[2], { event: "warning", mode: "webasm" });
+    t.like(recordIn(path("gpu")), { engine: "wasm-simd, TT on gpu-webasm" });
+    const losses = (of: Outcome): number[] => eventsOf(of).flatMap(({ event, loss }) => (event === "step" ? [Number(loss)] : []));
+    for (const [i, loss] of losses(onCpu).entries()) t.true(Math.abs(losses(onGpu)[i] - loss) < 1e-4);
+    t.true(losses(onCpu).length > 3);
+    const cached = await train("cached", "--backend", "gpu", "--cache-share", "0.1");
+    t.is(cached.code, 2);
+    t.regex(cached.stderr, /has a cache, and cached tables do not run on gpu-webasm/);
+    const missing = await train("none", "--backend", "gpu", "--gpu-mode", "webgl2");
+    t.is(missing.code, 5);
+    t.is(missing.stderr, "tt-rec: no device answers in GPU mode webgl2; tried webgl2 (there is no canvas)\n");
   });
 });

@@ -18,10 +18,16 @@ import {
 import type { Batch } from "./batch.ts";
 import { checkBatch } from "./check-batch.ts";
 import { type DlrmConfig, validateDlrmConfig } from "./dlrm-config.ts";
-import { createTable, type Table } from "./embeddings/create-table.ts";
+import { createTable, type Table, type TTTableMaker } from "./embeddings/create-table.ts";
 import { DotInteraction } from "./layers/dot-interaction.ts";
 import { Mlp, type MlpTrace } from "./layers/mlp.ts";
 import { type OptimizerConfig, updateRule } from "./optimizer.ts";
+
+/** Options of `Dlrm`. */
+export interface DlrmOptions {
+  /** Makes the TT tables; default those of the runtime's engine. */
+  readonly ttTables?: TTTableMaker;
+}
 
 /** What the forward pass leaves for the backward pass. */
 interface Trace {
@@ -39,6 +45,8 @@ interface Trace {
 export class Dlrm {
   /** The architecture. */
   readonly config: DlrmConfig;
+  /** What computes: the runtime's engine, and that of the TT tables if it is another. */
+  readonly engine: string;
   /** The tables, in the order of the batch's bags. */
   readonly tables: readonly Table[];
   readonly #runtime: Runtime;
@@ -46,11 +54,16 @@ export class Dlrm {
   readonly #top: Mlp;
   readonly #interaction: DotInteraction;
 
-  /** Draws all parameters; each table has a stream of its own, so that one table's choice does not move another's draw. */
-  constructor(runtime: Runtime, config: DlrmConfig, rng: Rng) {
+  /**
+   * Draws all parameters; each table has a stream of its own, so that one table's choice does not move another's draw. Throws
+   * `E_OPTION` if the configuration does not fit together, and what the tables throw.
+   */
+  constructor(runtime: Runtime, config: DlrmConfig, rng: Rng, { ttTables }: DlrmOptions = {}) {
     validateDlrmConfig(config);
     const { denseFeatures, embeddingDim, bottomMlp, topMlp, tables } = config;
     this.config = config;
+    const { engine } = runtime.kernels;
+    this.engine = ttTables === undefined ? engine : `${engine}, TT on ${ttTables.engine}`;
     this.#runtime = runtime;
     this.#bottom = denseFeatures > 0 ? new Mlp(runtime, "bottom", denseFeatures, bottomMlp, true, rng) : undefined;
     const vectors = tables.length + (denseFeatures > 0 ? 1 : 0);
@@ -61,7 +74,7 @@ export class Dlrm {
       const stream = ahead;
       // Before the table draws from its stream, since a jump starts where the generator stands.
       ahead = stream.jump();
-      return createTable(runtime, table, embeddingDim, stream);
+      return createTable(runtime, table, embeddingDim, stream, ttTables);
     });
   }
 

@@ -1,9 +1,9 @@
 export type { Batch, BatchRequest, BatchSource, Split } from "./batch.ts";
 export { type LoadedCheckpoint, loadCheckpoint, saveCheckpoint } from "./checkpoint/checkpoint.ts";
 export { CHECKPOINT_NAME, type CheckpointManifest, readManifest } from "./checkpoint/manifest.ts";
-export { Dlrm } from "./dlrm.ts";
+export { Dlrm, type DlrmOptions } from "./dlrm.ts";
 export type { DlrmConfig } from "./dlrm-config.ts";
-export type { Table } from "./embeddings/create-table.ts";
+export type { Table, TTTableMaker } from "./embeddings/create-table.ts";
 export type {
   CacheConfig,
   DenseEmbeddingConfig,

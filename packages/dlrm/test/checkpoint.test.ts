@@ -30,7 +30,8 @@ import {
   type TrainingProgress,
   train,
 } from "../src/index.ts";
-import { bitsOf, EMBEDDINGS, OPTIMIZERS, randomBatch, runtime, smallConfig, syntheticSource } from "./support.ts";
+import { bitsOf, EMBEDDINGS, OPTIMIZERS, randomBatch, runtime, smallConfig } from "./support.ts";
+import { syntheticSource } from "./synthetic-source.ts";
 
 const KILLS = process.env.TT_REC_LONG ? 200 : 20;
 const FLIPS = process.env.TT_REC_LONG ? 2000 : 200;
@@ -48,7 +49,7 @@ async function trainedModel(seed: number, config = CONFIG): Promise<Dlrm> {
 
 async function savedDirectory(): Promise<Directory> {
   const directory = memoryDirectory();
-  await saveCheckpoint(directory, runtime, await trainedModel(1), RUN, PROGRESS);
+  await saveCheckpoint(directory, await trainedModel(1), RUN, PROGRESS);
   return directory;
 }
 
@@ -61,7 +62,7 @@ test.serial("a checkpoint keeps every bit of the model, and says what it belongs
   for (const kind of ["dense", "tt", "cached"] as const) {
     const directory = memoryDirectory();
     const model = await trainedModel(2, smallConfig(EMBEDDINGS[kind]));
-    await saveCheckpoint(directory, runtime, model, RUN, PROGRESS);
+    await saveCheckpoint(directory, model, RUN, PROGRESS);
     t.deepEqual(await directory.list(), ["checkpoint.json", "weights-1.safetensors"]);
     const loaded = await loadCheckpoint(runtime, directory);
     t.is(bitsOf(await loaded.model.state()), bitsOf(await model.state()));
@@ -75,14 +76,14 @@ test.serial("a checkpoint keeps every bit of the model, and says what it belongs
 test.serial("a model that was never trained is saved and loaded too", async (t) => {
   const directory = memoryDirectory();
   const model = new Dlrm(runtime, CONFIG, createRng(1));
-  await saveCheckpoint(directory, runtime, model, RUN, { step: 0, epoch: 0, batch: 0 });
+  await saveCheckpoint(directory, model, RUN, { step: 0, epoch: 0, batch: 0 });
   t.is(bitsOf(await (await loadCheckpoint(runtime, directory)).model.state()), bitsOf(await model.state()));
 });
 
 test.serial("saving again replaces the checkpoint and removes the old weights", async (t) => {
   const directory = await savedDirectory();
   const model = await trainedModel(2);
-  await saveCheckpoint(directory, runtime, model, RUN, { step: 5, epoch: 1, batch: 0 });
+  await saveCheckpoint(directory, model, RUN, { step: 5, epoch: 1, batch: 0 });
   t.deepEqual(await directory.list(), ["checkpoint.json", "weights-2.safetensors"]);
   const loaded = await loadCheckpoint(runtime, directory);
   t.is(loaded.manifest.progress.step, 5);
@@ -95,7 +96,7 @@ test.serial("other files of the folder stay", async (t) => {
     await directory.commit(name, new Uint8Array(3));
   }
   const model = await trainedModel(1);
-  for (let i = 0; i < 2; i++) await saveCheckpoint(directory, runtime, model, RUN, PROGRESS);
+  for (let i = 0; i < 2; i++) await saveCheckpoint(directory, model, RUN, PROGRESS);
   t.deepEqual(await directory.list(), [
     "checkpoint.json",
     "notes.txt",
@@ -118,7 +119,7 @@ for (const kind of ["dense", "tt", "cached"] as const) {
         if (event.kind !== "step") continue;
         losses.push(event.loss);
         const directory = memoryDirectory();
-        await saveCheckpoint(directory, runtime, whole, run, event.progress);
+        await saveCheckpoint(directory, whole, run, event.progress);
         directories.push(directory);
       }
       t.is(directories.length, 10);
@@ -276,11 +277,11 @@ test.serial("whichever write fails, before or after it took effect, the old or t
     const seen: string[] = [];
     for (let at = 1; ; at++) {
       const directory = memoryDirectory();
-      await saveCheckpoint(directory, runtime, old, RUN, { step: 1, epoch: 0, batch: 1 });
+      await saveCheckpoint(directory, old, RUN, { step: 1, epoch: 0, batch: 1 });
       // Weights that an earlier crash left behind.
       await directory.commit("weights-7.safetensors", new Uint8Array(5));
       const broken = failing(directory, at, when);
-      const failed = await saveCheckpoint(broken, runtime, next, RUN, { step: 2, epoch: 0, batch: 2 }).then(
+      const failed = await saveCheckpoint(broken, next, RUN, { step: 2, epoch: 0, batch: 2 }).then(
         () => false,
         () => true,
       );
@@ -289,7 +290,7 @@ test.serial("whichever write fails, before or after it took effect, the old or t
       t.is(bitsOf(await model.state()), found === "new" ? bits.next : bits.old);
       t.is(manifest.progress.step, found === "new" ? 2 : 1);
       seen.push(found);
-      await saveCheckpoint(directory, runtime, next, RUN, { step: 3, epoch: 0, batch: 3 });
+      await saveCheckpoint(directory, next, RUN, { step: 3, epoch: 0, batch: 3 });
       t.is((await directory.list()).length, 2, "the next save cleans up");
       t.is((await loadCheckpoint(runtime, directory)).manifest.progress.step, 3);
       if (!failed) break;
@@ -340,7 +341,7 @@ test.serial(
     );
     t.log(`${leftovers.filter((files) => files > 0).length} of ${KILLS} kills left files behind`);
     for (const folder of folders) {
-      await saveCheckpoint(nodeDirectory(folder), runtime, await trainedModel(1), RUN, PROGRESS);
+      await saveCheckpoint(nodeDirectory(folder), await trainedModel(1), RUN, PROGRESS);
       t.is((await nodeDirectory(folder).list()).length, 2);
     }
   },

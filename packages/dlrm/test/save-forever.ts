@@ -20,6 +20,6 @@ for (;;) {
   const state = await model.state();
   (state.get("top.1.bias") as HostTensor).data[0] = step;
   await model.load(new Map(state));
-  await saveCheckpoint(directory, runtime, model, RUN, { step, epoch: 0, batch: step });
+  await saveCheckpoint(directory, model, RUN, { step, epoch: 0, batch: step });
   process.stdout.write(`${step}\n`);
 }

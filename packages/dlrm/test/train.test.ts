@@ -14,7 +14,8 @@ import {
   train,
 } from "../src/index.ts";
 import { BinaryMetricsCollector } from "../src/metrics/binary-metrics.ts";
-import { bitsOf, EMBEDDINGS, OPTIMIZERS, runtime, smallConfig, syntheticSource } from "./support.ts";
+import { bitsOf, EMBEDDINGS, OPTIMIZERS, runtime, smallConfig } from "./support.ts";
+import { syntheticSource } from "./synthetic-source.ts";
 
 const KINDS = ["dense", "tt", "cached"] as const;
 const RULES = ["sgd", "adagrad"] as const;

@@ -20,8 +20,8 @@ export async function evaluate(
   const known = SPLITS.find((name) => name === split);
   if (known === undefined) throw new TtError("E_OPTION", `--split = "${split}" is not one of ${SPLITS.join(", ")}`);
   const data = await openDataset(nodeDirectory(dataset));
-  await withRuntime(machine, reporter, async (runtime) => {
-    const { model } = await loadCheckpoint(runtime, nodeDirectory(run));
+  await withRuntime(machine, reporter, async (runtime, tables) => {
+    const { model } = await loadCheckpoint(runtime, nodeDirectory(run), tables);
     const metrics = await evaluateModel(model, data, known);
     reporter.line(`${run} on ${split}: ${metricsText(metrics)}`);
     reporter.event("evaluation", { run, split, ...metrics });

@@ -4,6 +4,7 @@ import {
   CHECKPOINT_NAME,
   Dlrm,
   type DlrmConfig,
+  type DlrmOptions,
   type EvaluationPlan,
   evaluate,
   loadCheckpoint,
@@ -56,11 +57,12 @@ export async function train(
   if (!paths.resume && !paths.replace && (await target.list()).includes(CHECKPOINT_NAME)) {
     throw new TtError("E_EXISTS", `${out} holds a run; --resume goes on with it, --replace starts over`, { file: out });
   }
-  return withRuntime(machine, reporter, (runtime) => trainOn(runtime, data, target, paths, settings, reporter));
+  return withRuntime(machine, reporter, (runtime, tables) => trainOn(runtime, tables, data, target, paths, settings, reporter));
 }
 
 async function trainOn(
   runtime: Runtime,
+  tables: DlrmOptions,
   data: Dataset,
   target: Directory,
   paths: TrainPaths,
@@ -68,8 +70,8 @@ async function trainOn(
   reporter: Reporter,
 ): Promise<number> {
   const { name } = paths;
-  const { model, progress } = await startModel(runtime, data, target, paths, settings, reporter);
-  const save = (at: TrainingProgress): Promise<void> => saveCheckpoint(target, runtime, model, trainingConfig(settings), at);
+  const { model, progress } = await startModel(runtime, tables, data, target, paths, settings, reporter);
+  const save = (at: TrainingProgress): Promise<void> => saveCheckpoint(target, model, trainingConfig(settings), at);
   const uncompressedBytes = data.cardinalities.reduce((sum, rows) => sum + 4 * rows * settings.embeddingDim, 0);
   reporter.line(
     `${name}: embeddings ${formatBytes(model.embeddingParameterBytes)} (${formatRatio(uncompressedBytes / model.embeddingParameterBytes)}), MLPs ${formatBytes(model.mlpBytes)}`,
@@ -86,7 +88,7 @@ async function trainOn(
   const record: RunRecord = {
     name,
     settings,
-    engine: runtime.kernels.engine,
+    engine: model.engine,
     threads: runtime.threads,
     steps: last.step,
     curve: curve.points,
@@ -107,6 +109,7 @@ async function trainOn(
 /** A fresh model, or the one of the checkpoint in the run's folder, which must belong to the same run. */
 async function startModel(
   runtime: Runtime,
+  tables: DlrmOptions,
   data: Dataset,
   target: Directory,
   { out, resume }: TrainPaths,
@@ -114,7 +117,8 @@ async function startModel(
   reporter: Reporter,
 ): Promise<{ model: Dlrm; progress: TrainingProgress }> {
   const config = modelConfig(settings, data);
-  if (!resume) return { model: new Dlrm(runtime, config, createRng(settings.seed)), progress: { step: 0, epoch: 0, batch: 0 } };
+  const start = { step: 0, epoch: 0, batch: 0 };
+  if (!resume) return { model: new Dlrm(runtime, config, createRng(settings.seed), tables), progress: start };
   const manifest = await readManifest(target);
   // More epochs than before are the usual reason to go on.
   const identity = (model: DlrmConfig, training: TrainingConfig): string => JSON.stringify([model, { ...training, epochs: 0 }]);
@@ -124,14 +128,14 @@ async function startModel(
       `the checkpoint in ${out} belongs to a run with other settings or data; --resume needs the same ones`,
     );
   }
-  const { engine } = runtime.kernels;
+  const { model } = await loadCheckpoint(runtime, target, tables);
+  const { engine } = model;
   if (manifest.engine !== engine) {
     reporter.warning(
       `the checkpoint in ${out} was saved by the engine ${manifest.engine}, this is ${engine}: the last bits of the model may differ from those of an uninterrupted run`,
       { saved: manifest.engine, engine },
     );
   }
-  const { model } = await loadCheckpoint(runtime, target);
   return { model, progress: manifest.progress };
 }
 

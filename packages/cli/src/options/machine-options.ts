@@ -5,6 +5,8 @@ export interface MachineSettings {
   readonly threads: number | "auto";
   readonly blas: string;
   readonly simd: "auto" | "simd" | "relaxed";
+  readonly backend: "wasm" | "gpu";
+  readonly gpuMode: "auto" | "webgpu" | "webgl2" | "webasm" | "cpu";
 }
 
 const THREADS: OptionSpec<number | "auto"> = {
@@ -34,5 +36,15 @@ export const MACHINE_OPTIONS: { readonly [name in keyof MachineSettings]: Option
     "auto",
     ["auto", "simd", "relaxed"],
     "Build of the WebAssembly kernels: relaxed is faster, simd gives the same bits on every machine; auto is relaxed where it runs",
+  ),
+  backend: choiceOption(
+    "wasm",
+    ["wasm", "gpu"],
+    "What computes the TT tables: the kernels of this machine's processor, or gpu.js",
+  ),
+  gpuMode: choiceOption(
+    "auto",
+    ["auto", "webgpu", "webgl2", "webasm", "cpu"],
+    "Mode of gpu.js for --backend gpu; auto takes a GPU where one answers, otherwise WebAssembly",
   ),
 };

@@ -8,7 +8,7 @@ import {
   TtError,
   writeSafetensors,
 } from "@tt-rec/tensor";
-import { Dlrm } from "../dlrm.ts";
+import { Dlrm, type DlrmOptions } from "../dlrm.ts";
 import type { TrainingConfig, TrainingProgress } from "../train.ts";
 import { CHECKPOINT_FORMAT, CHECKPOINT_NAME, type CheckpointManifest, readManifest } from "./manifest.ts";
 
@@ -20,7 +20,6 @@ const WEIGHTS_NAME = /^weights-(\d+)\.safetensors$/;
  */
 export async function saveCheckpoint(
   directory: Directory,
-  runtime: Runtime,
   model: Dlrm,
   training: TrainingConfig,
   progress: TrainingProgress,
@@ -29,7 +28,7 @@ export async function saveCheckpoint(
   const generation = 1 + Math.max(0, ...previous.map((file) => Number(WEIGHTS_NAME.exec(file)?.[1])));
   const name = `weights-${generation}.safetensors`;
   const weights = await directory.commit(name, writeSafetensors(await model.state()));
-  const manifest: CheckpointManifest = { config: model.config, training, progress, engine: runtime.kernels.engine, weights };
+  const manifest: CheckpointManifest = { config: model.config, training, progress, engine: model.engine, weights };
   await directory.commit(CHECKPOINT_NAME, await sealJson(CHECKPOINT_FORMAT, manifest));
   for (const file of previous) await directory.remove(file);
 }
@@ -46,7 +45,11 @@ export interface LoadedCheckpoint {
  * Loads a checkpoint after checking the SHA-256 of its files. Throws `E_NOT_FOUND` if the directory holds none,
  * `E_VERSION` if a later release wrote it, and `E_CORRUPT` if anything in it is damaged.
  */
-export async function loadCheckpoint(runtime: Runtime, directory: Directory): Promise<LoadedCheckpoint> {
+export async function loadCheckpoint(
+  runtime: Runtime,
+  directory: Directory,
+  options: DlrmOptions = {},
+): Promise<LoadedCheckpoint> {
   const manifest = await readManifest(directory);
   const { weights, config } = manifest;
   const digest = await directory.digest(weights.name).catch((cause: unknown) => {
@@ -65,7 +68,7 @@ export async function loadCheckpoint(runtime: Runtime, directory: Directory): Pr
   }
   const { tensors } = await readSafetensors(await directory.read(weights.name));
   // Every parameter is overwritten, so the seed of this draw is of no consequence.
-  const model = new Dlrm(runtime, config, createRng(0));
+  const model = new Dlrm(runtime, config, createRng(0), options);
   try {
     await model.load(tensors);
   } catch (error) {

@@ -5,12 +5,11 @@ import type { GpuBatch } from "./gpu-batch.ts";
 import type { GpuDevice } from "./gpu-device.ts";
 import { GpuEmbeddingBag, type GpuPart, type GpuRows } from "./gpu-embedding-bag.ts";
 import { GpuParameter } from "./gpu-parameter.ts";
-import { DEFAULT_CAPACITY } from "./gpu-tt-embedding-bag.ts";
 import { KernelSet } from "./kernel-set.ts";
 
 /** Options of `GpuDenseEmbeddingBag`. */
 export interface GpuDenseEmbeddingBagOptions extends DenseEmbeddingBagOptions {
-  /** Most lookups, and most outputs, of a batch. Default 8191. */
+  /** Most lookups, and most outputs, of a batch. Default: what the device takes, at most 65,535. */
   readonly capacity?: number;
 }
 
@@ -26,8 +25,9 @@ export class GpuDenseEmbeddingBag extends GpuEmbeddingBag {
    * numbers, if the table exceeds what the device takes.
    */
   constructor(runtime: Runtime, device: GpuDevice, options: GpuDenseEmbeddingBagOptions) {
-    const { numEmbeddings, embeddingDim, pooling = "sum", name = "table", initialize, capacity = DEFAULT_CAPACITY } = options;
+    const { numEmbeddings, embeddingDim, pooling = "sum", name = "table", initialize } = options;
     checkExtents(numEmbeddings, embeddingDim);
+    const capacity = options.capacity ?? device.capacity(embeddingDim);
     super(runtime, new KernelSet(device), options, pooling, capacity);
     const table = new Float32Array(numEmbeddings * embeddingDim);
     initialize?.(table);

@@ -22,6 +22,12 @@ export interface GpuTraffic {
   readonly down: number;
 }
 
+/** Most numbers that go up for a position: row, column, factor. */
+export const TERM_NUMBERS = 3;
+
+/** Batches beyond this are better cut into several. */
+const MAX_CAPACITY = 65_535;
+
 /** Fewest rows of an array where each extent is compiled anew. */
 const LEAST_ROWS = 64;
 
@@ -125,6 +131,13 @@ export class GpuDevice {
   rows(count: number): number {
     if (this.#remote) return Math.max(1, count);
     return 2 ** Math.ceil(Math.log2(Math.max(LEAST_ROWS, count)));
+  }
+
+  /** The largest batch that a bag takes unless it is told, if its arrays have up to `columns` numbers a lookup. */
+  capacity(columns: number): number {
+    const { rows, bytes } = this.limits;
+    const most = Math.min(MAX_CAPACITY, rows - 1, Math.floor(bytes / (4 * Math.max(TERM_NUMBERS, columns))));
+    return this.#remote ? most : 2 ** Math.floor(Math.log2(most)) - 1;
   }
 
   /** Throws `E_GPU`, with the numbers, if an array is larger than the device takes. */

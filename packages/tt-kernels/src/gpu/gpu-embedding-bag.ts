@@ -23,6 +23,7 @@ import { PlanBook } from "../lookup/plan-book.ts";
 import { bundleGradients, checkGradient, matchParts } from "../slice-gradients.ts";
 import type { GpuArray } from "./gpu-array.ts";
 import { GpuBatch, type Place } from "./gpu-batch.ts";
+import { TERM_NUMBERS } from "./gpu-device.ts";
 import type { GpuParameter, GpuSlices } from "./gpu-parameter.ts";
 import type { KernelSet } from "./kernel-set.ts";
 import { dotSource, gatherSource, gatherSumSource, squaresSource } from "./kernel-sources.ts";
@@ -71,8 +72,7 @@ export abstract class GpuEmbeddingBag implements EmbeddingBag {
     this.embeddingDim = extents.embeddingDim;
     this.#pooling = pooling;
     this.#capacity = capacity;
-    // Terms have up to three numbers a position, outputs a row each.
-    kernels.device.check("the lookups of a batch", Math.max(3, this.embeddingDim), capacity + 1);
+    kernels.device.check("the lookups of a batch", Math.max(TERM_NUMBERS, this.embeddingDim), capacity + 1);
   }
 
   /** The parameters, in the order of their gradients. */

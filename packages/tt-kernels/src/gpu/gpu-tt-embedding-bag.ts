@@ -12,12 +12,9 @@ import { coreGradientSource, parentGradientSource, productSource } from "./kerne
 
 /** Options of `GpuTTEmbeddingBag`. */
 export interface GpuTTEmbeddingBagOptions extends TTEmbeddingBagOptions {
-  /** Most lookups, and most outputs, of a batch: the device is asked at once whether it can take them. Default 8192. */
+  /** Most lookups, and most outputs, of a batch. Default: what the device takes, at most 65,535. */
   readonly capacity?: number;
 }
-
-/** What fits a texture of the smallest WebGL2 devices. */
-export const DEFAULT_CAPACITY = 8191;
 
 /**
  * A TT embedding bag whose cores stay on a device. Of a batch only its numbers go up (digits, prefixes, offsets) and its
@@ -35,15 +32,18 @@ export class GpuTTEmbeddingBag extends GpuEmbeddingBag {
    * and `E_GPU`, with the numbers, if cores or products of a batch of that capacity exceed what the device takes.
    */
   constructor(runtime: Runtime, device: GpuDevice, options: GpuTTEmbeddingBagOptions) {
-    const { shape, cores, pooling = "sum", capacity = DEFAULT_CAPACITY } = options;
+    const { shape, cores, pooling = "sum" } = options;
     checkCores({ shape, cores });
+    const extents = chainExtents(shape.columnShape, shape.ranks);
+    const sizes = shape.rowShape.map((_, k) => nodeSize(extents, k));
+    const capacity = options.capacity ?? device.capacity(Math.max(...sizes));
     super(runtime, new KernelSet(device), shape, pooling, capacity);
     this.shape = shape;
-    this.#extents = chainExtents(shape.columnShape, shape.ranks);
+    this.#extents = extents;
     let prefixes = 1;
     for (const [k, extent] of shape.rowShape.entries()) {
       prefixes *= extent;
-      if (k > 0) device.check(`level ${k} of a batch of ${capacity}`, nodeSize(this.#extents, k), Math.min(capacity, prefixes));
+      if (k > 0) device.check(`level ${k} of a batch of ${capacity}`, sizes[k], Math.min(capacity, prefixes));
     }
     this.parameters = cores.map((core, k) => new GpuParameter(this.kernels, `core.${k}`, coreShape(shape, k), core.slice()));
   }
