@@ -32,7 +32,7 @@ if (executablePath === undefined) {
 
 const root = fileURLToPath(new URL("./browser", import.meta.url));
 const outDir = await mkdtemp(join(tmpdir(), "tt-rec-browser-"));
-await build({ root, base: "./", logLevel: "warn", worker: { format: "es" }, build: { outDir, emptyOutDir: true } });
+await build({ root, base: "./", logLevel: "error", worker: { format: "es" }, build: { outDir, emptyOutDir: true } });
 
 /** Serves the page twice: below /isolated/ with the headers that give it shared memory, below /plain/ without. */
 const server = createServer(async ({ url }, response) => {

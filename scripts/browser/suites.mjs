@@ -42,7 +42,7 @@ async function runAll(cases, prefix, bench, tell) {
       tell(`  ✔ ${prefix}: ${name} (${Math.round(performance.now() - start)} ms)`);
     } catch (error) {
       result.failed++;
-      tell(`  ✘ ${prefix}: ${name}\n${error?.stack ?? error}`);
+      tell(`  ✘ ${prefix}: ${name}\n${error?.stack ?? error}\n${error?.cause?.stack ?? ""}`);
     }
   }
   return result;

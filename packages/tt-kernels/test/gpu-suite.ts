@@ -129,46 +129,18 @@ const denseCases: GpuCase[] = [1, 5, 16].map((embeddingDim) => ({
 const foldedTable: GpuCase = {
   name: "a table with more rows than the device has is folded, and its far rows are found and updated",
   async run(t, { device, runtime, reference }) {
-    const rows = device.limits.rows;
-    // Two and a half slices a row of the device's array would be three.
-    const numEmbeddings = rows < 2 ** 20 ? 2 * rows + 5 : 70_001;
+    // Where a device has more rows than anybody wants to wait for, the table is a plain one.
+    const { rows } = device.limits;
+    const numEmbeddings = rows < 2 ** 14 ? 2 * rows + 5 : 70_001;
     const rng = createRng(8);
-    const options = {
-      numEmbeddings,
-      embeddingDim: 3,
-      initialize: (table: Float32Array): void => {
-        for (let i = 0; i < table.length; i++) table[i] = positive(rng);
-      },
-    };
+    const initial = Float32Array.from({ length: numEmbeddings * 3 }, () => positive(rng));
+    const options = { numEmbeddings, embeddingDim: 3, initialize: (table: Float32Array): void => table.set(initial) };
     const indices = Uint32Array.of(0, numEmbeddings - 1, numEmbeddings - 2, rows % numEmbeddings, 1, numEmbeddings - 1);
     const bags: Bags = { indices, weights: Float32Array.of(1, 2, 3, 4, 5, 6) };
     for (const rule of RULES) {
-      const seeded = createRng(8);
-      const initialize = (table: Float32Array): void => {
-        for (let i = 0; i < table.length; i++) table[i] = positive(seeded);
-      };
-      const onGpu = await outcome(
-        runtime,
-        () => new GpuDenseEmbeddingBag(runtime, device, { ...options, initialize, capacity: 6 }),
-        bags,
-        4,
-        rule,
-      );
-      const again = createRng(8);
-      const onReference = await outcome(
-        reference,
-        (owner) =>
-          new DenseEmbeddingBag(owner, {
-            ...options,
-            initialize: (table) => {
-              for (let i = 0; i < table.length; i++) table[i] = positive(again);
-            },
-          }),
-        bags,
-        4,
-        rule,
-      );
-      sameOutcome(t, onGpu, onReference);
+      const make = (): GpuDenseEmbeddingBag => new GpuDenseEmbeddingBag(runtime, device, { ...options, capacity: 6 });
+      const actual = await outcome(runtime, make, bags, 4, rule);
+      sameOutcome(t, actual, await outcome(reference, (owner) => new DenseEmbeddingBag(owner, options), bags, 4, rule));
     }
   },
 };
@@ -334,8 +306,8 @@ const refusals: GpuCase = {
         gradients.parts.map(({ slices }) => slices.length),
         [0, 0, 0],
       );
-      await bag.apply(gradients, { kind: "adagrad", learningRate: 1 });
-      await (await bag.prepare(empty, out)).apply({ kind: "adagrad", learningRate: 1 });
+      await bag.apply(gradients, { kind: "sgd", learningRate: 1 });
+      await (await bag.prepare(empty, out)).apply({ kind: "sgd", learningRate: 1 });
     });
     t.deepEqual(copyState(await bag.state()), before);
     for (const [what, make, rule] of [

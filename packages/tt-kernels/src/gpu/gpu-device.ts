@@ -1,7 +1,7 @@
 import { TtError } from "@tt-rec/tensor";
 import { GpuArray } from "./gpu-array.ts";
-import { type GpuJs, type GpuJsInstance, loadGpuJs } from "./gpu-js.ts";
-import { GpuKernel } from "./gpu-kernel.ts";
+import { type GpuJs, type GpuJsInstance, type GpuJsKernel, loadGpuJs } from "./gpu-js.ts";
+import { GpuKernel, kernelSettings } from "./gpu-kernel.ts";
 import { copySource, productSource } from "./kernel-sources.ts";
 import { byPreference, findAdapter, GPU_MODES, type GpuAdapter, type GpuLimits, type GpuMode } from "./modes.ts";
 
@@ -46,6 +46,7 @@ export class GpuDevice {
   readonly #kernels = new Map<string, { readonly kernel: GpuKernel; users: number }>();
   readonly #upload: GpuKernel;
   readonly #download: GpuKernel;
+  #vertices: GpuJsKernel | undefined;
   #up = 0;
   #down = 0;
   #closed = false;
@@ -171,6 +172,7 @@ export class GpuDevice {
     if (entry === undefined || --entry.users > 0) return;
     this.#kernels.delete(source);
     entry.kernel.destroy();
+    if (this.mode === "webgl2") this.#renewVertices();
   }
 
   /** Copies rows of `columns` numbers to the device; rows beyond them hold zeros. */
@@ -214,6 +216,17 @@ export class GpuDevice {
     this.#closed = true;
     this.#kernels.clear();
     await this.#gpu.destroy();
+  }
+
+  /**
+   * gpu.js has all kernels of a WebGL context draw the vertices of the one that was compiled last, and frees them with it:
+   * afterwards nothing would be drawn, without an error, until another is compiled.
+   */
+  #renewVertices(): void {
+    const old = this.#vertices;
+    this.#vertices = this.#gpu.createKernel("function () { return 0; }", kernelSettings(false));
+    this.#vertices();
+    old?.destroy();
   }
 
   /** Whether results are handles of what lies on another device. */

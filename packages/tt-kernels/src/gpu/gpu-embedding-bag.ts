@@ -266,6 +266,11 @@ export abstract class GpuEmbeddingBag implements EmbeddingBag {
 
   async #update(parts: readonly GpuPart[], rule: UpdateRule): Promise<void> {
     this.#version++;
-    for (const part of parts) await part.parameter.update(rule, part);
+    for (const parameter of this.parameters) {
+      await parameter.update(
+        rule,
+        parts.find((part) => part.parameter === parameter),
+      );
+    }
   }
 }

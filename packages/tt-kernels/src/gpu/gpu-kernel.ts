@@ -1,9 +1,26 @@
 import { TtError } from "@tt-rec/tensor";
 import { GpuArray } from "./gpu-array.ts";
-import type { GpuJsInstance, GpuJsKernel } from "./gpu-js.ts";
+import type { GpuJsInstance, GpuJsKernel, GpuJsKernelSettings } from "./gpu-js.ts";
 
 /** Most turns of a loop whose bounds are not constants: gpu.js wants a number, kernels have their own bounds. */
 const MAX_TURNS = 2 ** 24;
+
+/** Settings of a kernel whose results stay on the device, or come back. */
+export function kernelSettings(download: boolean): GpuJsKernelSettings {
+  return {
+    output: [1, 1],
+    precision: "single",
+    tactic: "precision",
+    dynamicOutput: true,
+    dynamicArguments: true,
+    loopMaxIterations: MAX_TURNS,
+    pipeline: !download,
+    // A result of its own for each call: two batches may be under way, and an update reads what the last one wrote.
+    immutable: !download,
+    // Reading must not block the page; the modes on the CPU have nothing to wait for.
+    asyncMode: download,
+  };
+}
 
 /** A compiled kernel. Its extents are those of each call, so one serves batches of any size. */
 export class GpuKernel {
@@ -14,19 +31,7 @@ export class GpuKernel {
   /** Prepares a kernel, whose results stay on the device unless `download` is set; gpu.js compiles it at its first call. */
   constructor(gpu: GpuJsInstance, mode: string, source: string, download: boolean) {
     this.#mode = mode;
-    this.#kernel = gpu.createKernel(source, {
-      output: [1, 1],
-      precision: "single",
-      tactic: "precision",
-      dynamicOutput: true,
-      dynamicArguments: true,
-      loopMaxIterations: MAX_TURNS,
-      pipeline: !download,
-      // A result of its own for each call: two batches may be under way, and an update reads what the last one wrote.
-      immutable: !download,
-      // Reading must not block the page; the modes on the CPU have nothing to wait for.
-      asyncMode: download,
-    });
+    this.#kernel = gpu.createKernel(source, kernelSettings(download));
   }
 
   /** Calls the kernel. Throws `E_GPU` if the device fails. */

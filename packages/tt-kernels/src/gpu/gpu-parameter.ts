@@ -1,4 +1,4 @@
-import { type HostTensor, type NamedTensors, ParameterLayout, TtError, type UpdateRule } from "@tt-rec/tensor";
+import { type HostTensor, type NamedTensors, ParameterLayout, type StatefulKind, TtError, type UpdateRule } from "@tt-rec/tensor";
 import type { GpuArray } from "./gpu-array.ts";
 import type { KernelSet } from "./kernel-set.ts";
 import {
@@ -39,7 +39,7 @@ export class GpuParameter extends ParameterLayout {
   readonly #columns: number;
   readonly #rows: number;
   #weights: Resident;
-  readonly #states = new Map<"adagrad" | "rowWiseAdagrad", Resident>();
+  readonly #states = new Map<StatefulKind, Resident>();
 
   /** Takes initial weights, which must not change until they are on the device. Throws `E_GPU` if the device does not take the array. */
   constructor(kernels: KernelSet, name: string, shape: readonly number[], initial: Float32Array) {
@@ -71,12 +71,16 @@ export class GpuParameter extends ParameterLayout {
     return array;
   }
 
-  /** Updates the touched slices, each once. */
-  async update(rule: UpdateRule, gradients: GpuSlices): Promise<void> {
+  /** Updates the touched slices, each once; without any, only the optimizer state is there afterwards. */
+  async update(rule: UpdateRule, gradients: GpuSlices | undefined): Promise<void> {
+    if (rule.kind !== "sgd" && !this.#states.has(rule.kind)) {
+      const size = this.stateShape(rule.kind).reduce((a, b) => a * b, 1);
+      this.#states.set(rule.kind, { host: new Float32Array(size) });
+    }
+    if (gradients === undefined) return;
     const { touched, values, slices } = gradients;
     const { learningRate, scale = 1 } = rule;
     const [size, fold, rate, count] = [this.sliceSize, this.fold, learningRate * scale, slices.length];
-    if (count === 0) return;
     const weights = await this.weights();
     if (rule.kind === "sgd") {
       this.#replace(weights, await this.#run(sgdSource(size, fold), [weights, values, touched, count, rate]));
@@ -118,7 +122,7 @@ export class GpuParameter extends ParameterLayout {
   }
 
   async #adagradState({ values, touched, slices }: GpuSlices, scale: number): Promise<GpuArray> {
-    const old = await this.#state("adagrad", this.#columns);
+    const old = await this.#onDevice(this.#states.get("adagrad"), this.#columns);
     const source = adagradStateSource(this.sliceSize, this.fold);
     const array = await this.#run(source, [old, values, touched, slices.length, scale]);
     old.delete();
@@ -127,7 +131,7 @@ export class GpuParameter extends ParameterLayout {
   }
 
   async #rowWiseState({ values, touched, slices }: GpuSlices, scale: number): Promise<GpuArray> {
-    const old = await this.#state("rowWiseAdagrad", this.fold);
+    const old = await this.#onDevice(this.#states.get("rowWiseAdagrad"), this.fold);
     const squares = await this.#kernels.run(squaresSource(this.sliceSize), 1, slices.length, [values, scale]);
     const source = rowWiseStateSource(this.sliceSize, this.fold);
     const array = await this.#kernels.run(source, this.fold, this.#rows, [old, squares, touched, slices.length]);
@@ -135,11 +139,6 @@ export class GpuParameter extends ParameterLayout {
     old.delete();
     this.#states.set("rowWiseAdagrad", { array });
     return array;
-  }
-
-  async #state(kind: "adagrad" | "rowWiseAdagrad", columns: number): Promise<GpuArray> {
-    const size = this.stateShape(kind).reduce((a, b) => a * b, 1);
-    return this.#onDevice(this.#states.get(kind) ?? { host: new Float32Array(size) }, columns);
   }
 
   #run(source: string, args: readonly (GpuArray | number)[]): Promise<GpuArray> {
@@ -151,10 +150,10 @@ export class GpuParameter extends ParameterLayout {
     this.#weights = { array };
   }
 
-  async #onDevice(resident: Resident, columns: number): Promise<GpuArray> {
-    if ("array" in resident) return resident.array;
+  async #onDevice(resident: Resident | undefined, columns: number): Promise<GpuArray> {
+    if (resident !== undefined && "array" in resident) return resident.array;
     const whole = new Float32Array(columns * this.#rows);
-    whole.set(resident.host);
+    whole.set(resident?.host ?? []);
     return this.#kernels.device.upload(whole, columns);
   }
 
