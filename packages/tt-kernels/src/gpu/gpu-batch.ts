@@ -2,7 +2,6 @@ import { type Lookup, outputsOf } from "../lookup/lookup.ts";
 import { buildPrefixTree, type PrefixLevel } from "../lookup/prefix-tree.ts";
 import { groupRows, type RowGroups } from "../lookup/row-groups.ts";
 import type { GpuArray } from "./gpu-array.ts";
-import { termWidth } from "./kernel-sources.ts";
 
 /** Products that a forward pass has left on the device, and for how long they are good. */
 export interface KnownProducts {
@@ -47,53 +46,33 @@ export class GpuBatch {
     return this.#levels;
   }
 
-  /** Terms of the pooled outputs, position by position: where the vector of a position lies, and its factor. */
-  poolTerms(place: Place): Float32Array {
-    return this.#terms(place.folded, (p) => p, place);
+  /** Terms of the pooled outputs, position by position: row of its vector, and factor if there are any. */
+  poolTerms(rowOf: Uint32Array): Float32Array {
+    return this.#terms(rowOf, undefined);
   }
 
   /** Terms of the rows' gradients, row by row: the output that a position contributed to, and its factor. */
   rowGradientTerms(): Float32Array {
-    const outputOf = outputsOf(this.lookup);
-    const { order } = this.groups;
-    return this.#terms(false, (i) => order[i], { folded: false, row: (p) => outputOf[p], column: () => 0 });
+    return this.#terms(outputsOf(this.lookup), this.groups.order);
   }
 
   /** Pairs of a position's vector and its output, for the gradients of factors. */
-  dotTerms(place: Place): Float32Array {
+  dotPairs(rowOf: Uint32Array): Float32Array {
     const outputOf = outputsOf(this.lookup);
-    const width = place.folded ? 3 : 2;
-    const terms = new Float32Array(width * outputOf.length);
-    for (let p = 0; p < outputOf.length; p++) {
-      terms[width * p] = place.row(p);
-      terms[width * p + 1] = outputOf[p];
-      if (place.folded) terms[width * p + 2] = place.column(p);
+    return Float32Array.from({ length: 2 * rowOf.length }, (_, i) => (i % 2 === 0 ? rowOf : outputOf)[i >>> 1]);
+  }
+
+  #terms(rowOf: Uint32Array, order: Uint32Array | undefined): Float32Array {
+    const { coefficients } = this.lookup;
+    const width = coefficients === undefined ? 1 : 2;
+    const terms = new Float32Array(width * rowOf.length);
+    for (let i = 0; i < rowOf.length; i++) {
+      const p = order === undefined ? i : order[i];
+      terms[width * i] = rowOf[p];
+      if (coefficients !== undefined) terms[2 * i + 1] = coefficients[p];
     }
     return terms;
   }
-
-  #terms(folded: boolean, positionAt: (i: number) => number, place: Place): Float32Array {
-    const { rows, coefficients } = this.lookup;
-    const width = termWidth({ folded, weighted: coefficients !== undefined });
-    const terms = new Float32Array(width * rows.length);
-    for (let i = 0; i < rows.length; i++) {
-      const p = positionAt(i);
-      terms[width * i] = place.row(p);
-      if (folded) terms[width * i + 1] = place.column(p);
-      if (coefficients !== undefined) terms[width * (i + 1) - 1] = coefficients[p];
-    }
-    return terms;
-  }
-}
-
-/** Where the vectors of positions lie in an array. */
-export interface Place {
-  /** Whether several vectors share a row of the array. */
-  readonly folded: boolean;
-  /** Row of a position's vector. */
-  row(position: number): number;
-  /** First column of a position's vector. */
-  column(position: number): number;
 }
 
 /** Pairs (parent, digit) of a level's nodes. At level 1 a parent is a slice of the first core, so it is named by its digit. */

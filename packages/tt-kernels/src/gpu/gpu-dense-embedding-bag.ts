@@ -42,13 +42,7 @@ export class GpuDenseEmbeddingBag extends GpuEmbeddingBag {
   }
 
   protected async rowsOf({ lookup: { rows } }: GpuBatch): Promise<GpuRows> {
-    const [table] = this.parameters;
-    const { fold } = table;
-    const [row, column] =
-      fold === 1
-        ? [(p: number) => rows[p], () => 0]
-        : [(p: number) => Math.floor(rows[p] / fold), (p: number) => (rows[p] % fold) * this.embeddingDim];
-    return { array: await table.weights(), folded: fold > 1, row, column };
+    return { array: await this.parameters[0].weights(), rowOf: rows };
   }
 
   protected async partsOf({ groups: { uniqueRows } }: GpuBatch, rowGradients: GpuArray): Promise<GpuPart[]> {

@@ -3,7 +3,16 @@ import { GpuArray } from "./gpu-array.ts";
 import { type GpuJs, type GpuJsInstance, type GpuJsKernel, loadGpuJs } from "./gpu-js.ts";
 import { GpuKernel, kernelSettings } from "./gpu-kernel.ts";
 import { copySource, productSource } from "./kernel-sources.ts";
-import { byPreference, findAdapter, GPU_MODES, type GpuAdapter, type GpuLimits, type GpuMode } from "./modes.ts";
+import {
+  byPreference,
+  findAdapter,
+  GPU_MODES,
+  type GpuAdapter,
+  type GpuLimits,
+  type GpuMode,
+  isRemote,
+  planesOf,
+} from "./modes.ts";
 
 /** Options of `GpuDevice.open`. */
 export interface GpuDeviceOptions {
@@ -22,11 +31,14 @@ export interface GpuTraffic {
   readonly down: number;
 }
 
-/** Most numbers that go up for a position: row, column, factor. */
-export const TERM_NUMBERS = 3;
+/** Most numbers that go up for a position: its row and its factor. */
+export const TERM_NUMBERS = 2;
 
 /** Batches beyond this are better cut into several. */
-const MAX_CAPACITY = 65_535;
+const MAX_CAPACITY = 2 ** 18;
+
+/** Rows of numbers, in planes or not. */
+type Lines = readonly Float32Array[] | readonly (readonly Float32Array[])[];
 
 /** Fewest rows of an array where each extent is compiled anew. */
 const LEAST_ROWS = 64;
@@ -128,17 +140,18 @@ export class GpuDevice {
     return this.#kernels.size;
   }
 
-  /** Rows to allocate for `count`: in the modes on the CPU powers of two, because gpu.js compiles for each extent there. */
+  /** Rows to allocate for `count`: whole planes, or in the modes on the CPU, where gpu.js compiles for each extent, powers of two. */
   rows(count: number): number {
-    if (this.#remote) return Math.max(1, count);
-    return 2 ** Math.ceil(Math.log2(Math.max(LEAST_ROWS, count)));
+    if (!isRemote(this.mode)) return 2 ** Math.ceil(Math.log2(Math.max(LEAST_ROWS, count)));
+    const planes = planesOf(this.mode, count);
+    return planes * Math.max(1, Math.ceil(count / planes));
   }
 
   /** The largest batch that a bag takes unless it is told, if its arrays have up to `columns` numbers a lookup. */
   capacity(columns: number): number {
     const { rows, bytes } = this.limits;
     const most = Math.min(MAX_CAPACITY, rows - 1, Math.floor(bytes / (4 * Math.max(TERM_NUMBERS, columns))));
-    return this.#remote ? most : 2 ** Math.floor(Math.log2(most)) - 1;
+    return isRemote(this.mode) ? most : 2 ** Math.floor(Math.log2(most)) - 1;
   }
 
   /** Throws `E_GPU`, with the numbers, if an array is larger than the device takes. */
@@ -182,7 +195,9 @@ export class GpuDevice {
 
   /** Copies where ranges start, and the end of the last; ranges beyond them are empty. */
   async uploadStarts(starts: ArrayLike<number>): Promise<GpuArray> {
-    return this.#filled(Float32Array.from(starts), 1, this.rows(starts.length - 1) + 1, starts[starts.length - 1]);
+    // A kernel reads one start more than it has rows, those that were added to them included.
+    const rows = this.rows(starts.length - 1) + 1;
+    return this.#filled(Float32Array.from(starts), 1, isRemote(this.mode) ? this.rows(rows) : rows, starts[starts.length - 1]);
   }
 
   async #filled(values: Float32Array, columns: number, rows: number, fill: number): Promise<GpuArray> {
@@ -191,7 +206,7 @@ export class GpuDevice {
     // A copy in any case: the caller may write to its array before the device has read it.
     const padded = new Float32Array(columns * rows).fill(fill, values.length);
     padded.set(values);
-    if (!this.#remote) {
+    if (!isRemote(this.mode)) {
       // As the results of kernels are there, so that an argument is always of one kind.
       const lines = Array.from({ length: rows }, (_, y) => padded.subarray(y * columns, (y + 1) * columns));
       return new GpuArray(columns, rows, lines);
@@ -203,7 +218,8 @@ export class GpuDevice {
   async download(array: GpuArray, rows: number): Promise<Float32Array> {
     this.#assertOpen();
     const { columns } = array;
-    const lines = (this.#remote ? await this.#download.call(columns, rows, [array]) : array.value) as readonly Float32Array[];
+    const copied = isRemote(this.mode) ? await this.#download.call(columns, this.rows(rows), [array]) : array.value;
+    const lines = linesOf(copied as Lines);
     const values = new Float32Array(columns * rows);
     for (let y = 0; y < rows; y++) values.set(lines[y], y * columns);
     this.#down += values.byteLength;
@@ -224,17 +240,16 @@ export class GpuDevice {
    */
   #renewVertices(): void {
     const old = this.#vertices;
-    this.#vertices = this.#gpu.createKernel("function () { return 0; }", kernelSettings(false));
+    this.#vertices = this.#gpu.createKernel("function () { return 0; }", kernelSettings(this.mode, false));
     this.#vertices();
     old?.destroy();
-  }
-
-  /** Whether results are handles of what lies on another device. */
-  get #remote(): boolean {
-    return this.mode === "webgpu" || this.mode === "webgl2";
   }
 
   #assertOpen(): void {
     if (this.#closed) throw new TtError("E_DISPOSED", "the GPU device was used after close()");
   }
+}
+
+function linesOf(lines: Lines): readonly Float32Array[] {
+  return Array.isArray(lines[0]) ? (lines as readonly (readonly Float32Array[])[]).flat() : (lines as readonly Float32Array[]);
 }

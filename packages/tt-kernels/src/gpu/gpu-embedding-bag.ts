@@ -22,7 +22,7 @@ import { resolveBags } from "../lookup/lookup.ts";
 import { PlanBook } from "../lookup/plan-book.ts";
 import { bundleGradients, checkGradient, matchParts } from "../slice-gradients.ts";
 import type { GpuArray } from "./gpu-array.ts";
-import { GpuBatch, type Place } from "./gpu-batch.ts";
+import { GpuBatch } from "./gpu-batch.ts";
 import { TERM_NUMBERS } from "./gpu-device.ts";
 import type { GpuParameter, GpuSlices } from "./gpu-parameter.ts";
 import type { KernelSet } from "./kernel-set.ts";
@@ -30,9 +30,11 @@ import { dotSource, gatherSource, gatherSumSource, squaresSource } from "./kerne
 import { StepArrays } from "./step-arrays.ts";
 
 /** Where the rows of a batch lie on the device. */
-export interface GpuRows extends Place {
+export interface GpuRows {
   /** The array that holds them. */
   readonly array: GpuArray;
+  /** Its row for each position. */
+  readonly rowOf: Uint32Array;
 }
 
 /** Gradients of one parameter on the device. */
@@ -113,15 +115,14 @@ export abstract class GpuEmbeddingBag implements EmbeddingBag {
     const out = this.runtime.scratch([lookup.outputs, this.embeddingDim]);
     if (lookup.rows.length === 0) return out;
     this.#arrays.sweep();
-    const rows = await this.rowsOf(batch);
+    const { array, rowOf } = await this.rowsOf(batch);
     const weighted = lookup.coefficients !== undefined;
-    const form = { weighted, folded: rows.folded };
-    const terms = await this.upload(batch.poolTerms(rows), 1 + Number(rows.folded) + Number(weighted));
+    const terms = await this.upload(batch.poolTerms(rowOf), weighted ? 2 : 1);
     const pooled =
       lookup.offsets === undefined
-        ? await this.run(gatherSource(form), this.embeddingDim, lookup.outputs, [rows.array, terms])
-        : await this.run(gatherSumSource(form), this.embeddingDim, lookup.outputs, [
-            rows.array,
+        ? await this.run(gatherSource(weighted), this.embeddingDim, lookup.outputs, [array, terms])
+        : await this.run(gatherSumSource(weighted), this.embeddingDim, lookup.outputs, [
+            array,
             terms,
             await this.uploadStarts(lookup.offsets),
           ]);
@@ -246,7 +247,7 @@ export abstract class GpuEmbeddingBag implements EmbeddingBag {
     const upstream = await this.upload(gradient.data, this.embeddingDim);
     if (weights !== undefined) await this.#weightGradients(batch, upstream, weights);
     const weighted = lookup.coefficients !== undefined;
-    const rowGradients = await this.run(gatherSumSource({ weighted, folded: false }), this.embeddingDim, batch.uniqueRows, [
+    const rowGradients = await this.run(gatherSumSource(weighted), this.embeddingDim, batch.uniqueRows, [
       upstream,
       await this.upload(batch.rowGradientTerms(), weighted ? 2 : 1),
       await this.uploadStarts(batch.groups.starts),
@@ -256,9 +257,9 @@ export abstract class GpuEmbeddingBag implements EmbeddingBag {
 
   async #weightGradients(batch: GpuBatch, upstream: GpuArray, out: Tensor): Promise<void> {
     const { weightFactors = [] } = batch.lookup;
-    const rows = await this.rowsOf(batch);
-    const terms = await this.upload(batch.dotTerms(rows), rows.folded ? 3 : 2);
-    const dots = await this.run(dotSource(this.embeddingDim, rows.folded), 1, out.size, [rows.array, upstream, terms]);
+    const { array, rowOf } = await this.rowsOf(batch);
+    const pairs = await this.upload(batch.dotPairs(rowOf), 2);
+    const dots = await this.run(dotSource(this.embeddingDim), 1, out.size, [array, upstream, pairs]);
     const values = await this.kernels.device.download(dots, out.size);
     const { data } = out;
     for (let p = 0; p < data.length; p++) data[p] = weightFactors[p] * values[p];

@@ -1,14 +1,15 @@
 import { TtError } from "@tt-rec/tensor";
 import { GpuArray } from "./gpu-array.ts";
 import type { GpuJsInstance, GpuJsKernel, GpuJsKernelSettings } from "./gpu-js.ts";
+import { type GpuMode, outputExtents, planesOf } from "./modes.ts";
 
 /** Most turns of a loop whose bounds are not constants: gpu.js wants a number, kernels have their own bounds. */
 const MAX_TURNS = 2 ** 24;
 
 /** Settings of a kernel whose results stay on the device, or come back. */
-export function kernelSettings(download: boolean): GpuJsKernelSettings {
+export function kernelSettings(mode: GpuMode, download: boolean): GpuJsKernelSettings {
   return {
-    output: [1, 1],
+    output: outputExtents(mode, 1, planesOf(mode, 1)),
     precision: "single",
     tactic: "precision",
     dynamicOutput: true,
@@ -25,16 +26,16 @@ export function kernelSettings(download: boolean): GpuJsKernelSettings {
 /** A compiled kernel. Its extents are those of each call, so one serves batches of any size. */
 export class GpuKernel {
   readonly #kernel: GpuJsKernel;
-  readonly #mode: string;
+  readonly #mode: GpuMode;
   #turn: Promise<unknown> = Promise.resolve();
 
   /** Prepares a kernel, whose results stay on the device unless `download` is set; gpu.js compiles it at its first call. */
-  constructor(gpu: GpuJsInstance, mode: string, source: string, download: boolean) {
+  constructor(gpu: GpuJsInstance, mode: GpuMode, source: string, download: boolean) {
     this.#mode = mode;
-    this.#kernel = gpu.createKernel(source, kernelSettings(download));
+    this.#kernel = gpu.createKernel(source, kernelSettings(mode, download));
   }
 
-  /** Calls the kernel. Throws `E_GPU` if the device fails. */
+  /** Calls the kernel for whole planes of rows. Throws `E_GPU` if the device fails. */
   async run(columns: number, rows: number, args: readonly (GpuArray | number)[]): Promise<GpuArray> {
     return new GpuArray(columns, rows, await this.call(columns, rows, args));
   }
@@ -55,7 +56,7 @@ export class GpuKernel {
   async #call(columns: number, rows: number, args: readonly (GpuArray | number)[]): Promise<unknown> {
     let result: unknown;
     try {
-      this.#kernel.setOutput([columns, rows]);
+      this.#kernel.setOutput(outputExtents(this.#mode, columns, rows));
       result = await this.#kernel(...args.map((arg) => (arg instanceof GpuArray ? arg.value : arg)));
     } catch (cause) {
       throw new TtError("E_GPU", `a kernel failed in mode ${this.#mode}: ${(cause as Error).message}`, {}, { cause });

@@ -33,11 +33,7 @@ export interface GpuSlices {
  * makes a new array of all slices, in which those that the batch did not touch are copied.
  */
 export class GpuParameter extends ParameterLayout {
-  /** Slices in a row of the array, where a device does not take a row each. */
-  readonly fold: number;
   readonly #kernels: KernelSet;
-  readonly #columns: number;
-  readonly #rows: number;
   #weights: Resident;
   readonly #states = new Map<StatefulKind, Resident>();
 
@@ -49,11 +45,8 @@ export class GpuParameter extends ParameterLayout {
     if (slices > MAX_SLICES) {
       throw new TtError("E_GPU", `${name} has ${slices} slices; kernels number them in float32, which is exact to ${MAX_SLICES}`);
     }
-    this.fold = Math.ceil(slices / device.limits.rows);
     this.#kernels = kernels;
-    this.#columns = this.fold * this.sliceSize;
-    this.#rows = Math.ceil(slices / this.fold);
-    device.check(name, this.#columns, this.#rows);
+    device.check(name, this.sliceSize, slices);
     this.#weights = { host: initial };
   }
 
@@ -64,9 +57,9 @@ export class GpuParameter extends ParameterLayout {
     return bytes;
   }
 
-  /** The weights on the device: slice i lies in row i div fold, from column (i mod fold) · elements of a slice on. */
+  /** The weights on the device, a slice a row. */
   async weights(): Promise<GpuArray> {
-    const array = await this.#onDevice(this.#weights, this.#columns);
+    const array = await this.#onDevice(this.#weights, this.sliceSize);
     this.#weights = { array };
     return array;
   }
@@ -80,15 +73,15 @@ export class GpuParameter extends ParameterLayout {
     if (gradients === undefined) return;
     const { touched, values, slices } = gradients;
     const { learningRate, scale = 1 } = rule;
-    const [size, fold, rate, count] = [this.sliceSize, this.fold, learningRate * scale, slices.length];
+    const [rate, count] = [learningRate * scale, slices.length];
     const weights = await this.weights();
     if (rule.kind === "sgd") {
-      this.#replace(weights, await this.#run(sgdSource(size, fold), [weights, values, touched, count, rate]));
+      this.#replace(weights, await this.#run(sgdSource(), [weights, values, touched, count, rate]));
       return;
     }
     const adagrad = rule.kind === "adagrad";
     const state = adagrad ? await this.#adagradState(gradients, scale) : await this.#rowWiseState(gradients, scale);
-    const source = adagrad ? adagradSource(size, fold) : rowWiseSource(size, fold);
+    const source = adagrad ? adagradSource() : rowWiseSource();
     const { eps = DEFAULT_EPS } = rule;
     this.#replace(weights, await this.#run(source, [weights, state, values, touched, count, rate, eps]));
   }
@@ -96,11 +89,11 @@ export class GpuParameter extends ParameterLayout {
   /** Weights and optimizer state by name, copied to the host. */
   async entries(): Promise<[string, HostTensor][]> {
     const entries: [string, HostTensor][] = [
-      [this.name, { dtype: "F32", shape: this.shape, data: await this.#onHost(this.#weights, this.shape) }],
+      [this.name, { dtype: "F32", shape: this.shape, data: await this.#onHost(this.#weights) }],
     ];
     for (const [kind, state] of this.#states) {
       const shape = this.stateShape(kind);
-      entries.push([this.stateName(kind), { dtype: "F32", shape, data: await this.#onHost(state, shape) }]);
+      entries.push([this.stateName(kind), { dtype: "F32", shape, data: await this.#onHost(state) }]);
     }
     return entries;
   }
@@ -122,19 +115,18 @@ export class GpuParameter extends ParameterLayout {
   }
 
   async #adagradState({ values, touched, slices }: GpuSlices, scale: number): Promise<GpuArray> {
-    const old = await this.#onDevice(this.#states.get("adagrad"), this.#columns);
-    const source = adagradStateSource(this.sliceSize, this.fold);
-    const array = await this.#run(source, [old, values, touched, slices.length, scale]);
+    const old = await this.#onDevice(this.#states.get("adagrad"), this.sliceSize);
+    const array = await this.#run(adagradStateSource(), [old, values, touched, slices.length, scale]);
     old.delete();
     this.#states.set("adagrad", { array });
     return array;
   }
 
   async #rowWiseState({ values, touched, slices }: GpuSlices, scale: number): Promise<GpuArray> {
-    const old = await this.#onDevice(this.#states.get("rowWiseAdagrad"), this.fold);
+    const old = await this.#onDevice(this.#states.get("rowWiseAdagrad"), 1);
     const squares = await this.#kernels.run(squaresSource(this.sliceSize), 1, slices.length, [values, scale]);
-    const source = rowWiseStateSource(this.sliceSize, this.fold);
-    const array = await this.#kernels.run(source, this.fold, this.#rows, [old, squares, touched, slices.length]);
+    const args = [old, squares, touched, slices.length];
+    const array = await this.#kernels.run(rowWiseStateSource(this.sliceSize), 1, this.shape[0], args);
     squares.delete();
     old.delete();
     this.#states.set("rowWiseAdagrad", { array });
@@ -142,7 +134,7 @@ export class GpuParameter extends ParameterLayout {
   }
 
   #run(source: string, args: readonly (GpuArray | number)[]): Promise<GpuArray> {
-    return this.#kernels.run(source, this.#columns, this.#rows, args);
+    return this.#kernels.run(source, this.sliceSize, this.shape[0], args);
   }
 
   #replace(old: GpuArray, array: GpuArray): void {
@@ -152,14 +144,10 @@ export class GpuParameter extends ParameterLayout {
 
   async #onDevice(resident: Resident | undefined, columns: number): Promise<GpuArray> {
     if (resident !== undefined && "array" in resident) return resident.array;
-    const whole = new Float32Array(columns * this.#rows);
-    whole.set(resident?.host ?? []);
-    return this.#kernels.device.upload(whole, columns);
+    return this.#kernels.device.upload(resident?.host ?? new Float32Array(columns * this.shape[0]), columns);
   }
 
-  async #onHost(resident: Resident, shape: readonly number[]): Promise<Float32Array> {
-    if ("host" in resident) return resident.host.slice();
-    const size = shape.reduce((a, b) => a * b, 1);
-    return (await this.#kernels.device.download(resident.array, this.#rows)).subarray(0, size);
+  async #onHost(resident: Resident): Promise<Float32Array> {
+    return "host" in resident ? resident.host.slice() : this.#kernels.device.download(resident.array, this.shape[0]);
   }
 }

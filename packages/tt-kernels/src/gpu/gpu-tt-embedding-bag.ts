@@ -58,8 +58,7 @@ export class GpuTTEmbeddingBag extends GpuEmbeddingBag {
 
   protected async rowsOf(batch: GpuBatch): Promise<GpuRows> {
     const products = await this.#products(batch);
-    const { groupOf } = batch.groups;
-    return { array: products[products.length - 1], folded: false, row: (p) => groupOf[p], column: () => 0 };
+    return { array: products[products.length - 1], rowOf: batch.groups.groupOf };
   }
 
   protected async partsOf(batch: GpuBatch, rowGradients: GpuArray): Promise<GpuPart[]> {

@@ -1,7 +1,8 @@
 /**
  * The kernels as source text for gpu.js, which translates it to WGSL, GLSL, WebAssembly or JavaScript; text, because a
  * minifier may turn a function into what gpu.js cannot read. Every thread owns one element of the output and gathers what it needs,
- * so nothing is written twice and sums have a fixed order. All arrays are two-dimensional: a row a node, slice or position.
+ * so nothing is written twice and sums have a fixed order. All arrays are two-dimensional, with a row a node, slice or position;
+ * an output of many rows comes in planes, one after the other in memory, so a row's number is `z · rows of a plane + y`.
  *
  * Numbers in kernels are float32: ids and positions are exact below 2^24. Quotients get half a unit first, because a
  * device may divide inexactly. Loop variables grow by `+= 1`: gpu.js has them as floats, which WGSL does not increment.
@@ -14,9 +15,14 @@ function divide(columns: number): string {
     : `const i = Math.floor((this.thread.x + 0.5) / ${columns}); const j = this.thread.x - i * ${columns};`;
 }
 
+const ROW = "const row = this.thread.z * this.output.y + this.thread.y;";
+
 /** out = values. */
 export function copySource(): string {
-  return "function (values) { return values[this.thread.y][this.thread.x]; }";
+  return `function (values) {
+    ${ROW}
+    return values[row][this.thread.x];
+  }`;
 }
 
 /**
@@ -25,57 +31,47 @@ export function copySource(): string {
  */
 export function productSource(rank: number, right: number): string {
   return `function (parents, core, nodes) {
+    ${ROW}
     ${divide(right)}
-    const parent = nodes[this.thread.y][0];
-    const digit = nodes[this.thread.y][1];
+    const parent = nodes[row][0];
+    const digit = nodes[row][1];
     let sum = 0;
     for (let s = 0; s < ${rank}; s++) sum += parents[parent][i * ${rank} + s] * core[digit][s * ${right} + j];
     return sum;
   }`;
 }
 
-/** What a term of a gathered sum holds besides its row. */
-export interface TermForm {
-  /** Whether a factor comes with each term. */
-  readonly weighted: boolean;
-  /** Whether several vectors lie in a row of `values`, so that each term names the first column of its own. */
-  readonly folded: boolean;
+function term(weighted: boolean, at: string): string {
+  return `${weighted ? `terms[${at}][1] * ` : ""}values[terms[${at}][0]][this.thread.x]`;
 }
 
-/** Numbers a term: row, column if folded, factor if weighted. */
-export function termWidth({ weighted, folded }: TermForm): number {
-  return 1 + Number(folded) + Number(weighted);
-}
-
-function term({ weighted, folded }: TermForm, at: string): string {
-  const column = folded ? `terms[${at}][1] + this.thread.x` : "this.thread.x";
-  const factor = weighted ? `terms[${at}][${folded ? 2 : 1}] * ` : "";
-  return `${factor}values[terms[${at}][0]][${column}]`;
-}
-
-/** out[y] = the term y of `values`. */
-export function gatherSource(form: TermForm): string {
-  return `function (values, terms) { return ${term(form, "this.thread.y")}; }`;
+/** out[y] = the term y: row terms[y][0] of `values`, times terms[y][1] if weighted. */
+export function gatherSource(weighted: boolean): string {
+  return `function (values, terms) {
+    ${ROW}
+    return ${term(weighted, "row")};
+  }`;
 }
 
 /** out[y] = sum of the terms from starts[y] to starts[y + 1]: pooling, and its transpose. */
-export function gatherSumSource(form: TermForm): string {
+export function gatherSumSource(weighted: boolean): string {
   return `function (values, terms, starts) {
-    const end = starts[this.thread.y + 1][0];
+    ${ROW}
+    const end = starts[row + 1][0];
     let sum = 0;
-    for (let t = starts[this.thread.y][0]; t < end; t += 1) sum += ${term(form, "t")};
+    for (let t = starts[row][0]; t < end; t += 1) sum += ${term(weighted, "t")};
     return sum;
   }`;
 }
 
-/** out[y] = ⟨vector of term y, gradient of its output⟩, the derivative by the term's factor; terms (row, output[, column]). */
-export function dotSource(dim: number, folded: boolean): string {
-  return `function (values, gradient, terms) {
-    const row = terms[this.thread.y][0];
-    const output = terms[this.thread.y][1];
-    const first = ${folded ? "terms[this.thread.y][2]" : "0"};
+/** out[y] = ⟨row of `values`, gradient of its output⟩, the derivative by a term's factor; pairs (row, output). */
+export function dotSource(dim: number): string {
+  return `function (values, gradient, pairs) {
+    ${ROW}
+    const vector = pairs[row][0];
+    const output = pairs[row][1];
     let sum = 0;
-    for (let x = 0; x < ${dim}; x++) sum += values[row][first + x] * gradient[output][x];
+    for (let x = 0; x < ${dim}; x++) sum += values[vector][x] * gradient[output][x];
     return sum;
   }`;
 }
@@ -86,10 +82,11 @@ export function dotSource(dim: number, folded: boolean): string {
  */
 export function parentGradientSource(rank: number, right: number): string {
   return `function (gradients, core, nodes, starts) {
+    ${ROW}
     ${divide(rank)}
-    const end = starts[this.thread.y + 1][0];
+    const end = starts[row + 1][0];
     let sum = 0;
-    for (let child = starts[this.thread.y][0]; child < end; child += 1) {
+    for (let child = starts[row][0]; child < end; child += 1) {
       const digit = nodes[child][1];
       for (let x = 0; x < ${right}; x++) sum += gradients[child][i * ${right} + x] * core[digit][j * ${right} + x];
     }
@@ -103,10 +100,11 @@ export function parentGradientSource(rank: number, right: number): string {
  */
 export function coreGradientSource(left: number, rank: number, right: number): string {
   return `function (parents, gradients, segment, starts) {
+    ${ROW}
     ${divide(right)}
-    const end = starts[this.thread.y + 1][0];
+    const end = starts[row + 1][0];
     let sum = 0;
-    for (let t = starts[this.thread.y][0]; t < end; t += 1) {
+    for (let t = starts[row][0]; t < end; t += 1) {
       const node = segment[t][0];
       const parent = segment[t][1];
       for (let m = 0; m < ${left}; m++) sum += parents[parent][m * ${rank} + i] * gradients[node][m * ${right} + j];
@@ -118,9 +116,10 @@ export function coreGradientSource(left: number, rank: number, right: number): s
 /** out[y] = sum of the squares of factor · values[y]. */
 export function squaresSource(columns: number): string {
   return `function (values, factor) {
+    ${ROW}
     let sum = 0;
     for (let x = 0; x < ${columns}; x++) {
-      const value = factor * values[this.thread.y][x];
+      const value = factor * values[row][x];
       sum += value * value;
     }
     return sum;
@@ -128,18 +127,16 @@ export function squaresSource(columns: number): string {
 }
 
 /**
- * The start of an update: row i·… of an array that holds `fold` slices of `size` elements a row has been looked up if the
- * rising list `touched` has it; then `slot` is its place in the list and in the stack of gradients.
+ * The start of an update: a row has been looked up if the rising list `touched` has its number; `slot` is then its place in
+ * the list and in the stack of gradients.
  */
-function findSlot(size: number, fold: number): string {
-  return `${divide(size)}
-    const slice = this.thread.y * ${fold} + i;
+const FIND_SLOT = `${ROW}
     let slot = 0;
     let above = count;
     for (let step = 0; step < 24; step++) {
       if (slot < above) {
         const middle = Math.floor((slot + above) / 2);
-        if (touched[middle][0] < slice) {
+        if (touched[middle][0] < row) {
           slot = middle + 1;
         } else {
           above = middle;
@@ -148,27 +145,26 @@ function findSlot(size: number, fold: number): string {
     }
     let found = 0;
     if (slot < count) {
-      if (touched[slot][0] === slice) found = 1;
+      if (touched[slot][0] === row) found = 1;
     }`;
-}
 
 /** SGD: w − rate · gradient where a slice was looked up. */
-export function sgdSource(size: number, fold: number): string {
+export function sgdSource(): string {
   return `function (weights, gradients, touched, count, rate) {
-    ${findSlot(size, fold)}
-    let value = weights[this.thread.y][this.thread.x];
-    if (found === 1) value -= rate * gradients[slot][j];
+    ${FIND_SLOT}
+    let value = weights[row][this.thread.x];
+    if (found === 1) value -= rate * gradients[slot][this.thread.x];
     return value;
   }`;
 }
 
 /** Adagrad's accumulator: h + (scale · gradient)². */
-export function adagradStateSource(size: number, fold: number): string {
+export function adagradStateSource(): string {
   return `function (state, gradients, touched, count, scale) {
-    ${findSlot(size, fold)}
-    let value = state[this.thread.y][this.thread.x];
+    ${FIND_SLOT}
+    let value = state[row][this.thread.x];
     if (found === 1) {
-      const gradient = scale * gradients[slot][j];
+      const gradient = scale * gradients[slot][this.thread.x];
       value += gradient * gradient;
     }
     return value;
@@ -176,31 +172,31 @@ export function adagradStateSource(size: number, fold: number): string {
 }
 
 /** Adagrad: w − rate · gradient / (√h + eps). */
-export function adagradSource(size: number, fold: number): string {
+export function adagradSource(): string {
   return `function (weights, state, gradients, touched, count, rate, eps) {
-    ${findSlot(size, fold)}
-    let value = weights[this.thread.y][this.thread.x];
-    if (found === 1) value -= rate * gradients[slot][j] / (Math.sqrt(state[this.thread.y][this.thread.x]) + eps);
+    ${FIND_SLOT}
+    let value = weights[row][this.thread.x];
+    if (found === 1) value -= rate * gradients[slot][this.thread.x] / (Math.sqrt(state[row][this.thread.x]) + eps);
     return value;
   }`;
 }
 
 /** Row-wise Adagrad's accumulator, one a slice: h + mean of the squares; squares [·, 1] has their sums. */
-export function rowWiseStateSource(size: number, fold: number): string {
+export function rowWiseStateSource(size: number): string {
   return `function (state, squares, touched, count) {
-    ${findSlot(1, fold)}
-    let value = state[this.thread.y][this.thread.x];
-    if (found === 1) value += squares[slot][j] / ${size};
+    ${FIND_SLOT}
+    let value = state[row][this.thread.x];
+    if (found === 1) value += squares[slot][this.thread.x] / ${size};
     return value;
   }`;
 }
 
 /** Row-wise Adagrad: w − rate · gradient / (√h + eps), h that of the slice. */
-export function rowWiseSource(size: number, fold: number): string {
+export function rowWiseSource(): string {
   return `function (weights, state, gradients, touched, count, rate, eps) {
-    ${findSlot(size, fold)}
-    let value = weights[this.thread.y][this.thread.x];
-    if (found === 1) value -= rate * gradients[slot][j] / (Math.sqrt(state[this.thread.y][i]) + eps);
+    ${FIND_SLOT}
+    let value = weights[row][this.thread.x];
+    if (found === 1) value -= rate * gradients[slot][this.thread.x] / (Math.sqrt(state[row][0]) + eps);
     return value;
   }`;
 }
@@ -210,9 +206,10 @@ export function batchedGemmSource(n: number, k: number, m: number, layout: "NN" 
   const a = layout === "TN" ? `s * ${m} + i` : `i * ${k} + s`;
   const b = layout === "NT" ? `j * ${k} + s` : `s * ${n} + j`;
   return `function (a, b) {
+    ${ROW}
     ${divide(n)}
     let sum = 0;
-    for (let s = 0; s < ${k}; s++) sum += a[this.thread.y][${a}] * b[this.thread.y][${b}];
+    for (let s = 0; s < ${k}; s++) sum += a[row][${a}] * b[row][${b}];
     return sum;
   }`;
 }

@@ -50,11 +50,31 @@ interface Platform {
 
 const SOFTWARE = /swiftshader|llvmpipe|lavapipe|software|basic render|warp/i;
 
-/** gpu.js starts workgroups of 8 by 8 threads, of which every device takes 65,535 along an axis. */
-const WEBGPU_SIDE = 8 * 65_535;
+/** Rows that gpu.js covers along one axis of WebGPU: 65,535 workgroups, which every device takes, of 8 by 8 threads. */
+const WEBGPU_ROWS = 8 * 65_535;
 
 /** Exact as float32, which positions in kernels are. */
 const EXACT = 2 ** 24;
+
+/** Whether a mode computes apart from the host's memory, so that results are handles of what lies there. */
+export function isRemote(mode: GpuMode): boolean {
+  return mode === "webgpu" || mode === "webgl2";
+}
+
+/**
+ * Planes that an array of so many rows has. gpu.js makes a texture of a plane's columns and rows, but of several planes one that
+ * is nearly square, of which WebGL2 takes far larger ones.
+ */
+export function planesOf(mode: GpuMode, rows: number): number {
+  if (mode === "webgl2") return 2;
+  return mode === "webgpu" ? Math.ceil(rows / WEBGPU_ROWS) : 1;
+}
+
+/** Extents of an output as gpu.js wants them; on a device always three, since a compiled kernel keeps their number. */
+export function outputExtents(mode: GpuMode, columns: number, rows: number): number[] {
+  const planes = planesOf(mode, rows);
+  return isRemote(mode) ? [columns, rows / planes, planes] : [columns, rows];
+}
 
 /** Finds what serves a mode. Throws an Error that says why there is nothing. */
 export async function findAdapter(mode: GpuMode): Promise<GpuAdapter> {
@@ -75,7 +95,7 @@ async function findWebGpu(): Promise<GpuAdapter> {
   return {
     name,
     software: adapter.isFallbackAdapter === true || SOFTWARE.test(name),
-    limits: { columns: WEBGPU_SIDE, rows: WEBGPU_SIDE, bytes },
+    limits: { columns: WEBGPU_ROWS, rows: EXACT, bytes },
   };
 }
 
@@ -90,7 +110,7 @@ function findWebGl2(): GpuAdapter {
   const name = String(gl.getParameter(renderer));
   const side = gl.getParameter(gl.MAX_TEXTURE_SIZE) as number;
   gl.getExtension("WEBGL_lose_context")?.loseContext?.();
-  return { name, software: SOFTWARE.test(name), limits: { columns: side, rows: side, bytes: 4 * side * side } };
+  return { name, software: SOFTWARE.test(name), limits: { columns: EXACT, rows: EXACT, bytes: 4 * side * (side - 1) } };
 }
 
 /**
