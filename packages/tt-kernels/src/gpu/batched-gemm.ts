@@ -13,16 +13,20 @@ export interface BatchedGemmExtents {
   readonly k: number;
 }
 
+/** Gradients of the two factors. */
+export interface BatchedGemmGradients {
+  /** Of a [batch, m, k]. */
+  readonly a: Float32Array;
+  /** Of b [batch, k, n]. */
+  readonly b: Float32Array;
+}
+
 /** Products of matrices of one size, a batch at a time. */
 export interface BatchedGemm {
   /** a [batch, m, k] · b [batch, k, n] → [batch, m, n], all row-major. Throws `E_SHAPE` if sizes do not fit, `E_GPU` if the device does not take them. */
   forward(a: Float32Array, b: Float32Array): Promise<Float32Array>;
   /** Gradients of a and b from that of the product: gradient · bᵀ and aᵀ · gradient. Throws as `forward` does. */
-  backward(
-    a: Float32Array,
-    b: Float32Array,
-    gradient: Float32Array,
-  ): Promise<{ readonly a: Float32Array; readonly b: Float32Array }>;
+  backward(a: Float32Array, b: Float32Array, gradient: Float32Array): Promise<BatchedGemmGradients>;
   /** Frees the kernels. */
   dispose(): void;
 }

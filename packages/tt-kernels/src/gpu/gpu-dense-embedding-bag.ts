@@ -34,6 +34,7 @@ export class GpuDenseEmbeddingBag extends GpuEmbeddingBag {
     this.parameters = [new GpuParameter(this.kernels, name, [numEmbeddings, embeddingDim], table)];
   }
 
+  /** A copy of the table [n, D], as a parameter tensor that the caller disposes. */
   async toDense(): Promise<Tensor> {
     const dense = this.runtime.table([this.numEmbeddings, this.embeddingDim]);
     const [[, { data }]] = await this.parameters[0].entries();

@@ -140,21 +140,30 @@ export class GpuDevice {
     return this.#kernels.size;
   }
 
-  /** Rows to allocate for `count`: whole planes, or in the modes on the CPU, where gpu.js compiles for each extent, powers of two. */
+  /**
+   * Rows to allocate for `count`: whole planes, or in the modes on the CPU, where gpu.js compiles for each extent, powers of two.
+   * @internal
+   */
   rows(count: number): number {
     if (!isRemote(this.mode)) return 2 ** Math.ceil(Math.log2(Math.max(LEAST_ROWS, count)));
     const planes = planesOf(this.mode, count);
     return planes * Math.max(1, Math.ceil(count / planes));
   }
 
-  /** The largest batch that a bag takes unless it is told, if its arrays have up to `columns` numbers a lookup. */
+  /**
+   * The largest batch that a bag takes unless it is told, if its arrays have up to `columns` numbers a lookup.
+   * @internal
+   */
   capacity(columns: number): number {
     const { rows, bytes } = this.limits;
     const most = Math.min(MAX_CAPACITY, rows - 1, Math.floor(bytes / (4 * Math.max(TERM_NUMBERS, columns))));
     return isRemote(this.mode) ? most : 2 ** Math.floor(Math.log2(most)) - 1;
   }
 
-  /** Throws `E_GPU`, with the numbers, if an array is larger than the device takes. */
+  /**
+   * Throws `E_GPU`, with the numbers, if an array is larger than the device takes.
+   * @internal
+   */
   check(what: string, columns: number, rows: number): void {
     const { limits, mode, adapter } = this;
     const allocated = this.rows(rows);
@@ -167,7 +176,10 @@ export class GpuDevice {
     if (bytes > limits.bytes) fail(`${bytes} bytes`, `${limits.bytes}`);
   }
 
-  /** The kernel of a source text, compiled once for all its users; each calls `release` at the end. */
+  /**
+   * The kernel of a source text, compiled once for all its users; each calls `release` at the end.
+   * @internal
+   */
   acquire(source: string): GpuKernel {
     this.#assertOpen();
     let entry = this.#kernels.get(source);
@@ -179,7 +191,10 @@ export class GpuDevice {
     return entry.kernel;
   }
 
-  /** Gives up a kernel, and frees it if nobody else uses it. */
+  /**
+   * Gives up a kernel, and frees it if nobody else uses it.
+   * @internal
+   */
   release(source: string): void {
     const entry = this.#kernels.get(source);
     if (entry === undefined || --entry.users > 0) return;
@@ -188,12 +203,18 @@ export class GpuDevice {
     if (this.mode === "webgl2") this.#renewVertices();
   }
 
-  /** Copies rows of `columns` numbers to the device; rows beyond them hold zeros. */
+  /**
+   * Copies rows of `columns` numbers to the device; rows beyond them hold zeros.
+   * @internal
+   */
   async upload(values: Float32Array, columns: number): Promise<GpuArray> {
     return this.#filled(values, columns, this.rows(values.length / columns), 0);
   }
 
-  /** Copies where ranges start, and the end of the last; ranges beyond them are empty. */
+  /**
+   * Copies where ranges start, and the end of the last; ranges beyond them are empty.
+   * @internal
+   */
   async uploadStarts(starts: ArrayLike<number>): Promise<GpuArray> {
     // A kernel reads one start more than it has rows, those that were added to them included.
     const rows = this.rows(starts.length - 1) + 1;
@@ -214,7 +235,10 @@ export class GpuDevice {
     return this.#upload.run(columns, rows, [new GpuArray(columns, rows, this.#input(padded, [columns, rows]))]);
   }
 
-  /** Copies the first rows of an array to the host. */
+  /**
+   * Copies the first rows of an array to the host.
+   * @internal
+   */
   async download(array: GpuArray, rows: number): Promise<Float32Array> {
     this.#assertOpen();
     const { columns } = array;

@@ -48,6 +48,7 @@ export class GpuTTEmbeddingBag extends GpuEmbeddingBag {
     this.parameters = cores.map((core, k) => new GpuParameter(this.kernels, `core.${k}`, coreShape(shape, k), core.slice()));
   }
 
+  /** The table [n, D] that the cores stand for, as a parameter tensor that the caller disposes. */
   async toDense(): Promise<Tensor> {
     const dense = this.runtime.table([this.numEmbeddings, this.embeddingDim]);
     const state = await this.state();
