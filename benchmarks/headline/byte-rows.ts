@@ -1,9 +1,11 @@
 import { Runtime } from "@tt-rec/tensor";
+import { lookupCall, tableShape } from "../common/lookup-call.ts";
+import { TABLE } from "../common/table.ts";
 import type { Context, Group } from "./group.ts";
 import { BATCH_SIZE } from "./indices.ts";
-import { lookupCall, newTTBag, tableShape } from "./lookups.ts";
+import { newTTBag } from "./lookups.ts";
 import { constant, field } from "./quantity.ts";
-import { type Row, TABLE } from "./row.ts";
+import type { Row } from "./row.ts";
 
 const RANKS = 32;
 /** How much less than building the whole table. */

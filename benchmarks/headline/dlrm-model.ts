@@ -1,8 +1,8 @@
 import { type Batch, Dlrm, type DlrmConfig, type OptimizerConfig, type TableConfig } from "@tt-rec/dlrm";
 import { createRng, type Runtime } from "@tt-rec/tensor";
 import { KAGGLE_CARDINALITIES } from "@tt-rec/tt-math";
+import { type Draw, uniformIds, zipfIds } from "../common/ids.ts";
 import { BOTTOM, TOP } from "./mlp-shapes.ts";
-import { type Draw, uniformIds, zipfIds } from "./zipf.ts";
 
 /** The largest tables are in TT format. */
 const TT_TABLES = 7;

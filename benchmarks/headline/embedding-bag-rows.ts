@@ -1,9 +1,10 @@
+import { TABLE } from "../common/table.ts";
 import type { Context, Group } from "./group.ts";
 import { BATCH_SIZE } from "./indices.ts";
 import { denseCases, type LookupCase, type TTCase, ttCases } from "./lookups.ts";
 import { type PeerRun, peerKey } from "./peers.ts";
 import { field } from "./quantity.ts";
-import { type Row, TABLE } from "./row.ts";
+import type { Row } from "./row.ts";
 import { wasmRuntime } from "./runtimes.ts";
 import type { Session } from "./session.ts";
 

@@ -1,12 +1,13 @@
 import { createRng } from "@tt-rec/tensor";
 import { createTTShape, type TTShape } from "@tt-rec/tt-math";
+import { uniformIds } from "../common/ids.ts";
+import { executedFlops, lookupCall } from "../common/lookup-call.ts";
 import type { Group } from "./group.ts";
-import { executedFlops, lookupCall, newTTBag } from "./lookups.ts";
+import { newTTBag } from "./lookups.ts";
 import { field, type Quantity } from "./quantity.ts";
 import type { Row } from "./row.ts";
 import { wasmRuntime } from "./runtimes.ts";
 import type { Session } from "./session.ts";
-import { uniformIds } from "./zipf.ts";
 
 /** The configuration of the CUDA reference's own benchmark. */
 const SHAPE: TTShape = createTTShape({

@@ -3,12 +3,14 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { createRng, type Runtime, TtError } from "@tt-rec/tensor";
 import { peak } from "@tt-rec/testing";
+import { executedFlops, tableShape } from "../common/lookup-call.ts";
+import { TABLE } from "../common/table.ts";
 import type { Context, Group } from "./group.ts";
-import { executedFlops, tableShape, ttCases } from "./lookups.ts";
+import { ttCases } from "./lookups.ts";
 import { timed } from "./measure.ts";
 import { BATCH_SIZES, type LayerGemm, layerGemms } from "./mlp-shapes.ts";
 import { constant, field, gigaRate, medianOf, type Quantity, type Sample } from "./quantity.ts";
-import { type Row, TABLE } from "./row.ts";
+import type { Row } from "./row.ts";
 import { type LazyRuntime, wasmRuntime } from "./runtimes.ts";
 import type { Session } from "./session.ts";
 

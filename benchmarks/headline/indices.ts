@@ -2,12 +2,8 @@ import { execFile } from "node:child_process";
 import { copyFile, mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { createRng } from "@tt-rec/tensor";
-import { TABLE } from "./row.ts";
-import { type Draw, uniformIds, zipfIds } from "./zipf.ts";
-
-/** How ids are drawn; `scattered` are the ids of `zipf` spread over the table. */
-export type Ids = "uniform" | "zipf" | "scattered";
+import { type Draw, type Ids, idsOf } from "../common/ids.ts";
+import { TABLE } from "../common/table.ts";
 
 /** Batches in a file, by pooling: enough that rows do not stay in the processor's caches. */
 const BATCHES: Readonly<Record<number, number>> = { 1: 256, 10: 64, 100: 8 };
@@ -68,15 +64,7 @@ async function readIds(path: string): Promise<Uint32Array> {
 function drawIds(draws: Map<Ids, Draw>, ids: Ids): Draw {
   const known = draws.get(ids);
   if (known !== undefined) return known;
-  const made = ids === "uniform" ? uniformIds(TABLE.rows, createRng(7)) : zipfIds(TABLE.rows, createRng(7, 1));
-  const draw = ids === "scattered" ? scatter(made) : made;
+  const draw = idsOf(ids, TABLE.rows);
   draws.set(ids, draw);
   return draw;
-}
-
-/** Spreads the frequent ids over the table by a fixed affine map. */
-function scatter(draw: Draw): Draw {
-  const { rows } = TABLE;
-  const step = 2_654_435_761 % rows;
-  return (count) => draw(count).map((rank) => (rank * step + 12_345) % rows);
 }

@@ -37,6 +37,3 @@ export interface Row {
 
 /** Most cores that others may use in a round of wall times on two threads. */
 export const QUIET_CORES = 0.2;
-
-/** Parameters of the table that most rows look up in: the largest of Criteo Kaggle. */
-export const TABLE = { rows: 10_131_227, embeddingDim: 16, rowShape: "200x220x250", columnShape: "2x2x4" } as const;

@@ -1,10 +1,11 @@
+import { TABLE } from "../common/table.ts";
 import type { Context, Group } from "./group.ts";
 import { BATCH_SIZE } from "./indices.ts";
 import { type TTCase, ttCases } from "./lookups.ts";
 import { mlpStep } from "./mlp.ts";
 import { BATCH_SIZES } from "./mlp-shapes.ts";
 import { field } from "./quantity.ts";
-import { QUIET_CORES, type Row, TABLE } from "./row.ts";
+import { QUIET_CORES, type Row } from "./row.ts";
 import { wasmRuntime } from "./runtimes.ts";
 import type { Session } from "./session.ts";
 

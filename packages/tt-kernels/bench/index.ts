@@ -2,8 +2,8 @@ import "@tt-rec/testing/relaxed-simd";
 import { createRng, Runtime, type UpdateRule } from "@tt-rec/tensor";
 import { type BenchmarkCase, type BenchmarkResult, peak, report, runBenchmark, saveResults } from "@tt-rec/testing";
 import { createTTShape, initializeCores, type TTShape } from "@tt-rec/tt-math";
+import { GpuDevice, GpuTTEmbeddingBag } from "../src/gpu.ts";
 import { DenseEmbeddingBag, type EmbeddingBag, TTEmbeddingBag } from "../src/index.ts";
-import { GpuJsChain } from "./gpu-js-chain.ts";
 import { type ChainBatch, NaiveChain } from "./naive-chain.ts";
 import { chainFlops, drawBatches, type Ids, ROWS } from "./workload.ts";
 
@@ -15,6 +15,8 @@ type PhaseName = "forward" | "step";
 const fast = await Runtime.create();
 const plain = await Runtime.create({ simd: "simd" });
 const reference = await Runtime.create({ backend: "reference" });
+// The modes of gpu.js that Node has; for those of a GPU see `npm run bench:gpu`.
+const gpuJs = await Promise.all((["webasm", "cpu"] as const).map((mode) => GpuDevice.open({ mode })));
 const outputGradient = createRng(3);
 const gradients = new Map<number, Float32Array>();
 
@@ -69,14 +71,7 @@ async function measure({ id, shape, batchSize, pooling, ids, slow }: Setting): P
   const chain = new NaiveChain(shape, cores);
   const batches = drawBatches(batchSize, pooling, ids);
   await checkRival(tt, chain, batches[0]);
-  const gpuJs = slow
-    ? await Promise.all(
-        ["webasm", "cpu"].map(async (mode) => ({
-          mode,
-          chain: await GpuJsChain.create(mode, shape, cores, batchSize * pooling),
-        })),
-      )
-    : [];
+  const onGpuJs = slow ? gpuJs.map((device) => ({ device, bag: new GpuTTEmbeddingBag(fast, device, { shape, cores }) })) : [];
   const flops = chainFlops(shape, batches);
   const limit = peak(fast.simd);
   const results: BenchmarkResult[] = [];
@@ -104,11 +99,10 @@ async function measure({ id, shape, batchSize, pooling, ids, slow }: Setting): P
           return out;
         }),
       },
-      ...(phase === "forward" ? gpuJs : []).flatMap(({ mode, chain: rival }) =>
-        rival === undefined
-          ? []
-          : [{ name: `gpu.js-${mode}`, engine: `gpu.js ${mode}`, run: inTurn(batches, (batch) => rival.forward(batch)) }],
-      ),
+      ...onGpuJs.map(({ device: { mode }, bag }) => ({
+        ...bagCase(`gpu.js-${mode}`, fast, bag),
+        engine: `gpu.js ${mode}`,
+      })),
     ];
     const measured = await runBenchmark({
       id: `tt-${phase}/${id}/${ids}`,
@@ -125,8 +119,7 @@ async function measure({ id, shape, batchSize, pooling, ids, slow }: Setting): P
     });
     results.push(...perLookup(measured, batchSize * pooling));
   }
-  for (const bag of [tt, ttPlain, ttReference]) bag.dispose();
-  for (const { mode, chain: rival } of gpuJs) if (rival === undefined) console.log(`${id}: gpu.js ${mode} is missing`);
+  for (const bag of [tt, ttPlain, ttReference, ...onGpuJs.map(({ bag }) => bag)]) bag.dispose();
   return results;
 }
 
@@ -164,4 +157,5 @@ results.push(...(await measure({ id: "fbtt/R32/P20", shape: fbtt, batchSize: 512
 
 console.log(report(results));
 await saveResults(results);
+for (const device of gpuJs) await device.close();
 for (const runtime of [fast, plain, reference]) await runtime.close();

@@ -1,7 +1,10 @@
-import type { Rng } from "@tt-rec/tensor";
+import { createRng, type Rng } from "@tt-rec/tensor";
 
 /** Exponent of the power law of clicks. */
 const EXPONENT = 1.05;
+
+/** How ids are drawn; `scattered` are the ids of `zipf` spread over the table. */
+export type Ids = "uniform" | "zipf" | "scattered";
 
 /** Draws ids, as many as asked. */
 export type Draw = (count: number) => Uint32Array;
@@ -30,4 +33,16 @@ export function zipfIds(rows: number, rng: Rng): Draw {
     return low;
   };
   return (count) => Uint32Array.from({ length: count }, draw);
+}
+
+/** Ids of a kind for a table of so many rows, the same at each call. */
+export function idsOf(ids: Ids, rows: number): Draw {
+  const made = ids === "uniform" ? uniformIds(rows, createRng(7)) : zipfIds(rows, createRng(7, 1));
+  return ids === "scattered" ? scatter(made, rows) : made;
+}
+
+/** Spreads the frequent ids over the table by a fixed affine map. */
+function scatter(draw: Draw, rows: number): Draw {
+  const step = 2_654_435_761 % rows;
+  return (count) => draw(count).map((rank) => (rank * step + 12_345) % rows);
 }
