@@ -6,11 +6,13 @@ import {
   type BenchmarkResult,
   denseFromCores,
   finiteDifferences,
+  gradientsOfCores,
   poolRows,
   randomBags,
   report,
   runBenchmark,
   saveResults,
+  unpoolRows,
 } from "@tt-rec/testing";
 import test from "ava";
 import { quantile } from "../src/statistics.ts";
@@ -50,6 +52,30 @@ test("denseFromCores multiplies out two cores of rank 2 by hand", (t) => {
     [1, 2, 1],
   );
   t.deepEqual([...table], [1 * 5 + 2 * 7, 1 * 6 + 2 * 8, 3 * 5 + 4 * 7, 3 * 6 + 4 * 8]);
+});
+
+test("gradientsOfCores and unpoolRows agree with finite differences of the table and of pooling", (t) => {
+  const [rowShape, columnShape, ranks] = [
+    [2, 3, 2],
+    [2, 1, 3],
+    [1, 3, 2, 1],
+  ];
+  const sizes = rowShape.map((p, k) => p * ranks[k] * columnShape[k] * ranks[k + 1]);
+  const cores = sizes.map((size, k) => Float64Array.from({ length: size }, (_, i) => Math.sin(1 + i + 10 * k)));
+  const bags = { indices: [11, 3, 11, 0], offsets: [0, 3, 3, 4], weights: [0.5, -2, 1, 3] };
+  const gradient = Float64Array.from({ length: 18 }, (_, i) => Math.cos(i));
+  for (const pooling of ["sum", "mean"] as const) {
+    const loss = (all: readonly ArrayLike<number>[]): number =>
+      poolRows(denseFromCores(all, rowShape, columnShape, ranks), 6, bags, pooling).reduce(
+        (sum, x, i) => sum + x * gradient[i],
+        0,
+      );
+    const actual = gradientsOfCores(cores, rowShape, columnShape, ranks, bags.indices, unpoolRows(gradient, 6, bags, pooling));
+    for (const [k, core] of cores.entries()) {
+      const expected = finiteDifferences((x) => loss(([...cores] as ArrayLike<number>[]).with(k, x)), core);
+      allClose(t, actual[k], expected, 1e-7);
+    }
+  }
 });
 
 test("poolRows pools by the definition, and an empty bag gives zeros", (t) => {

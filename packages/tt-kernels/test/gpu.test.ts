@@ -1,5 +1,6 @@
 import { Runtime } from "@tt-rec/tensor";
 import test from "ava";
+import { byPreference, type GpuAdapter, type GpuMode } from "../src/gpu/modes.ts";
 import { GpuDevice } from "../src/gpu.ts";
 import { GPU_CASES } from "./gpu-suite.ts";
 
@@ -35,4 +36,31 @@ test("auto takes WebAssembly where there is no GPU, and a missing mode says what
     code: "E_OPTION",
     message: 'the GPU mode "opencl" is not known; known are auto, webgpu, webgl2, webasm, cpu',
   });
+});
+
+test("a GPU comes before WebAssembly, a software adapter after it, and JavaScript last", (t) => {
+  const found = (software: Readonly<Partial<Record<GpuMode, boolean>>>): [GpuMode, GpuAdapter][] =>
+    Object.entries(software).map(([mode, soft]) => [
+      mode as GpuMode,
+      { name: mode, software: soft, limits: { columns: 1, rows: 1, bytes: 4 } },
+    ]);
+  t.deepEqual(byPreference(found({ webgpu: false, webgl2: false, webasm: true, cpu: true })), [
+    "webgpu",
+    "webgl2",
+    "webasm",
+    "cpu",
+  ]);
+  t.deepEqual(byPreference(found({ webgpu: true, webgl2: false, webasm: true, cpu: true })), [
+    "webgl2",
+    "webasm",
+    "webgpu",
+    "cpu",
+  ]);
+  t.deepEqual(byPreference(found({ webgpu: true, webgl2: true, webasm: true, cpu: true })), [
+    "webasm",
+    "webgpu",
+    "webgl2",
+    "cpu",
+  ]);
+  t.deepEqual(byPreference(found({ cpu: true })), ["cpu"]);
 });
