@@ -148,13 +148,15 @@ export abstract class GpuEmbeddingBag implements EmbeddingBag {
 
   async prepare(plan: Plan, gradient: Tensor): Promise<PreparedStep> {
     const { parts } = await this.#gradients(this.#batchFor(plan, gradient), gradient, false);
-    let finite = true;
-    for (const { parameter, slices, values } of parts) {
-      const squares = await this.run(squaresSource(parameter.sliceSize), 1, slices.length, [values, TINY]);
-      finite &&= (await this.kernels.device.download(squares, slices.length)).every(Number.isFinite);
-    }
+    // Side by side, so that the host waits for the device once.
+    const sums = await Promise.all(
+      parts.map(async ({ parameter, slices, values }) => {
+        const squares = await this.run(squaresSource(parameter.sliceSize), 1, slices.length, [values, TINY]);
+        return this.kernels.device.download(squares, slices.length);
+      }),
+    );
     return {
-      finite,
+      finite: sums.every((squares) => squares.every(Number.isFinite)),
       apply: async (rule) => {
         validateUpdateRule(rule);
         await this.#update(parts, rule);
