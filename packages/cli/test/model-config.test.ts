@@ -25,6 +25,8 @@ test("without a cache share there is no cache, and a share above 1 holds the who
     modelConfig(resolveSettings({ ttTables: 1, cacheShare }, {}), DATA).tables[1].embedding;
   t.false("cache" in embedding(0));
   t.like(embedding(3), { cache: { rows: 10_000 } });
+  const { tables } = modelConfig(resolveSettings({ ttTables: 1, cacheShare: 0.1, cachePolicy: "resident" }, {}), DATA);
+  t.like(tables[1].embedding, { cache: { rows: 1000, policy: "resident" } });
 });
 
 test("a data set without numbers gets a model without a bottom MLP, and too many TT tables are refused", (t) => {

@@ -49,9 +49,12 @@ export class Parameter extends ParameterLayout {
     for (const [i, slice] of slices.entries()) updateSlice(rule, weights, slice * size, values, i * size, size, state, slice);
   }
 
-  /** Forgets the optimizer state. */
-  resetState(): void {
-    for (const state of this.#accumulators.values()) state.data.fill(0);
+  /** Forgets the optimizer state of some slices. */
+  resetState(slices: Uint32Array): void {
+    for (const [kind, { data }] of this.#accumulators) {
+      const size = kind === "adagrad" ? this.sliceSize : 1;
+      for (const slice of slices) data.fill(0, slice * size, (slice + 1) * size);
+    }
   }
 
   /** Weights and optimizer state by name, as views. */

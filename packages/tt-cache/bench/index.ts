@@ -4,6 +4,7 @@ import { type BenchmarkResult, report, runBenchmark, saveResults } from "@tt-rec
 import { type Bags, DenseEmbeddingBag, type EmbeddingBag, TTEmbeddingBag } from "@tt-rec/tt-kernels";
 import { createTTShape, initializeCores } from "@tt-rec/tt-math";
 import { CachedTTEmbeddingBag } from "../src/index.ts";
+import { measureHitRates } from "./hit-rates.ts";
 
 /** The largest table of Criteo Kaggle, and 0.01 % of its rows. */
 const ROWS = 10_131_227;
@@ -140,3 +141,4 @@ console.log(
   `\nbytes: dense ${dense.bytes}, TT ${tt.bytes}, cached ${cached.bytes} of which cache and counters ${cached.metrics.bytes}`,
 );
 await saveResults(results);
+await measureHitRates();

@@ -6,6 +6,7 @@ const MAX_COUNT = 0xffffffff;
 export class AccessCounter {
   #index = new IdIndex();
   #counts = new Uint32Array(8);
+  #total = 0;
 
   /** Number of distinct ids seen. */
   get size(): number {
@@ -27,6 +28,11 @@ export class AccessCounter {
     return this.#counts.subarray(0, this.#index.size);
   }
 
+  /** Sum of all counts. */
+  get total(): number {
+    return this.#total;
+  }
+
   /** Adds one access for each id; counts stop at 2^32 − 1. */
   observe(ids: Uint32Array): void {
     for (let i = 0; i < ids.length; i++) this.add(ids[i], 1);
@@ -40,7 +46,20 @@ export class AccessCounter {
       counts.set(this.#counts);
       this.#counts = counts;
     }
-    this.#counts[number] = Math.min(MAX_COUNT, this.#counts[number] + count);
+    const sum = Math.min(MAX_COUNT, this.#counts[number] + count);
+    this.#total += sum - this.#counts[number];
+    this.#counts[number] = sum;
+  }
+
+  /** Halves all counts, rounding down, and forgets the ids that are left with none (TinyLFU's reset). */
+  halve(): void {
+    const [ids, counts] = [this.ids, this.counts];
+    this.#index = new IdIndex();
+    this.#counts = new Uint32Array(8);
+    this.#total = 0;
+    for (let number = 0; number < ids.length; number++) {
+      if (counts[number] > 1) this.add(ids[number], counts[number] >>> 1);
+    }
   }
 
   /** Accesses of an id so far. */

@@ -15,6 +15,7 @@ import {
 } from "@tt-rec/tt-kernels";
 import { AccessCounter } from "./access-counter.ts";
 import { CacheMeter, type CacheMetrics } from "./cache-metrics.ts";
+import { ageAccesses, CACHE_POLICIES, type CachePolicy, selectRows } from "./cache-policy.ts";
 import { type CacheState, readCacheState, splitState, writeCacheState } from "./cache-state.ts";
 import { CACHED_ROWS, RowCache } from "./row-cache.ts";
 import { isRefreshDue, type SemiDynamicSchedule, validateSchedule } from "./semi-dynamic-schedule.ts";
@@ -23,6 +24,8 @@ import { isRefreshDue, type SemiDynamicSchedule, validateSchedule } from "./semi
 export interface CachedTTEmbeddingBagOptions extends TTEmbeddingBagOptions, SemiDynamicSchedule {
   /** Most rows the cache can hold; the paper finds 0.01 % of the table's rows sufficient. */
   readonly cacheRows: number;
+  /** How the cache takes new rows. Default `semi-dynamic`. */
+  readonly policy?: CachePolicy;
 }
 
 /** A batch split into its cached and its TT positions. */
@@ -36,9 +39,8 @@ interface SplitPlan {
 }
 
 /**
- * A TT embedding bag with the paper's semi-dynamic cache of hot rows: the rows accessed most are kept uncompressed and
- * trained on their own. At each refresh the most accessed rows so far are loaded anew from the cores, and what the
- * cached rows had learned since is discarded, as in the paper.
+ * A TT embedding bag with the paper's cache of hot rows: the rows accessed most are kept uncompressed and trained on their
+ * own. The policy says which rows a refresh takes, and whether those that stay keep what they have learned.
  *
  * Cached rows are weights of the model: forward, `toDense` and `state` see them in place of the cores' rows.
  */
@@ -47,6 +49,7 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
   readonly embeddingDim: number;
   readonly #runtime: Runtime;
   readonly #pooling: Pooling;
+  readonly #policy: CachePolicy;
   readonly #schedule: SemiDynamicSchedule;
   readonly #tt: TTEmbeddingBag;
   readonly #cache: RowCache;
@@ -60,10 +63,13 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
   /** Counts changes of the set of cached rows, which make older plans and gradients void. */
   #generation = 0;
 
-  /** Allocates cores and cache. Throws `E_OPTION` on a bad cache size or schedule, `E_SHAPE` on bad cores. */
+  /** Allocates cores and cache. Throws `E_OPTION` on a bad cache size, schedule or policy, `E_SHAPE` on bad cores. */
   constructor(runtime: Runtime, options: CachedTTEmbeddingBagOptions) {
-    const { shape, cacheRows, pooling = "sum" } = options;
+    const { shape, cacheRows, pooling = "sum", policy = "semi-dynamic" } = options;
     validateSchedule(options);
+    if (!CACHE_POLICIES.includes(policy)) {
+      throw new TtError("E_OPTION", `the cache policy "${policy}" is not known; known are ${CACHE_POLICIES.join(", ")}`);
+    }
     if (!(Number.isSafeInteger(cacheRows) && cacheRows >= 1 && cacheRows <= shape.numEmbeddings)) {
       throw new TtError(
         "E_OPTION",
@@ -74,6 +80,7 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
     this.embeddingDim = shape.embeddingDim;
     this.#runtime = runtime;
     this.#pooling = pooling;
+    this.#policy = policy;
     this.#schedule = { warmupSteps: options.warmupSteps, refreshEvery: options.refreshEvery };
     this.#tt = new TTEmbeddingBag(runtime, options);
     this.#cache = new RowCache(runtime, cacheRows, shape.embeddingDim, pooling);
@@ -257,12 +264,19 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
 
   async #refresh(): Promise<void> {
     const start = performance.now();
-    const ids = this.#counter.top(this.#cache.capacity);
-    const rows = await this.#tt.forward(this.#tt.planLookup({ outputs: ids.length, rows: ids }, { training: false }));
-    const evictions = this.#cache.assign(ids);
-    this.#cache.fill(rows.data);
+    const { capacity } = this.#cache;
+    const ids = selectRows(this.#policy, this.#counter, capacity, this.#cache.ids);
+    ageAccesses(this.#policy, this.#counter, capacity);
+    const { entered, slots, dropped } = this.#policy === "resident" ? this.#cache.exchange(ids) : this.#replaceAll(ids);
+    const rows = await this.#tt.forward(this.#tt.planLookup({ outputs: entered.length, rows: entered }, { training: false }));
+    this.#cache.fill(slots, rows.data);
     this.#generation++;
-    this.#meter.countRefresh(evictions, performance.now() - start);
+    this.#meter.countRefresh(dropped, performance.now() - start);
+  }
+
+  /** Has all rows enter, those that are cached already too. */
+  #replaceAll(ids: Uint32Array): ReturnType<RowCache["exchange"]> {
+    return { entered: ids, slots: Uint32Array.from(ids, (_, slot) => slot), dropped: this.#cache.assign(ids) };
   }
 }
 

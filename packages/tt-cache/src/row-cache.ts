@@ -38,7 +38,7 @@ export class RowCache {
     return this.#index.numberOf(id);
   }
 
-  /** Makes the cache hold exactly these distinct ids; their rows are replaced by `fill`. Returns how many ids were dropped. */
+  /** Makes the cache hold exactly these distinct ids, in this order of slots. Returns how many ids were dropped. */
   assign(ids: Uint32Array): number {
     const before = this.#index;
     this.#index = new IdIndex(this.capacity);
@@ -46,11 +46,27 @@ export class RowCache {
     return before.ids.reduce((dropped, id) => dropped + (this.#index.numberOf(id) < 0 ? 1 : 0), 0);
   }
 
-  /** Overwrites the rows of all held ids, in slot order, from `values` [size, D], and forgets their optimizer state. */
-  fill(values: Float32Array): void {
-    this.rows.replaceRows(
-      Uint32Array.from({ length: this.size }, (_, slot) => slot),
-      values,
-    );
+  /**
+   * Makes the cache hold exactly these distinct ids, no fewer than it holds now. Those that it holds keep their slots; the others
+   * take the free ones, in their order. Returns the ids that entered, their slots, and how many were dropped.
+   */
+  exchange(ids: Uint32Array): { readonly entered: Uint32Array; readonly slots: Uint32Array; readonly dropped: number } {
+    const wanted = new Set(ids);
+    const entered = ids.filter((id) => this.slotOf(id) < 0);
+    const slots = new Uint32Array(entered.length);
+    const bySlot = new Uint32Array(ids.length);
+    bySlot.set(this.ids);
+    let next = 0;
+    for (let slot = 0; slot < ids.length; slot++) {
+      if (slot < this.size && wanted.has(bySlot[slot])) continue;
+      slots[next] = slot;
+      bySlot[slot] = entered[next++];
+    }
+    return { entered, slots, dropped: this.assign(bySlot) };
+  }
+
+  /** Overwrites the rows of some slots, one after another from `values` [slots.length, D], and forgets their optimizer state. */
+  fill(slots: Uint32Array, values: Float32Array): void {
+    this.rows.replaceRows(slots, values);
   }
 }

@@ -116,12 +116,12 @@ export class DenseEmbeddingBag implements EmbeddingBag {
     this.#table.load(state);
   }
 
-  /** Overwrites rows, one after another from `values` [rows.length, D], and forgets the optimizer state of the whole table. */
+  /** Overwrites rows, one after another from `values` [rows.length, D], and forgets their optimizer state. */
   replaceRows(rows: Uint32Array, values: Float32Array): void {
     const table = this.#table.weights.data;
     const dim = this.embeddingDim;
     for (let i = 0; i < rows.length; i++) table.set(values.subarray(i * dim, (i + 1) * dim), rows[i] * dim);
-    this.#table.resetState();
+    this.#table.resetState(rows);
   }
 
   async toDense(): Promise<Tensor> {

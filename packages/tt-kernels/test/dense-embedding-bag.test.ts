@@ -88,22 +88,34 @@ test("SGD and Adagrad update each looked-up row once, from the sum of its gradie
   t.is(bag.bytes, 2 * 4 * ROWS * DIM);
 });
 
-test("replaced rows forget the optimizer state of the table", async (t) => {
+test("replaced rows forget their optimizer state, and the other rows keep theirs", async (t) => {
   const runtime = await Runtime.create();
-  const { bag, table } = bagOf(runtime, "sum");
-  await runtime.step(async () => {
-    const gradient = runtime.scratch([1, DIM]);
-    gradient.data.fill(1);
-    await bag.step(bag.plan({ indices: Uint32Array.of(2) }, TRAINING), gradient, { kind: "adagrad", learningRate: 0.5 });
-  });
-  bag.replaceRows(
-    Uint32Array.of(30, 2),
-    Float32Array.from({ length: 2 * DIM }, (_, i) => i),
-  );
-  const expected = table.slice();
-  for (let j = 0; j < DIM; j++) [expected[30 * DIM + j], expected[2 * DIM + j]] = [j, DIM + j];
-  t.deepEqual((await bag.toDense()).data, expected);
-  t.true((await bag.state()).get("adagrad.table")?.data.every((value) => value === 0));
+  for (const [kind, size] of [
+    ["adagrad", DIM],
+    ["rowWiseAdagrad", 1],
+  ] as const) {
+    const { bag, table } = bagOf(runtime, "sum");
+    await runtime.step(async () => {
+      const gradient = runtime.scratch([2, DIM]);
+      gradient.data.fill(1);
+      await bag.step(bag.plan({ indices: Uint32Array.of(2, 5) }, TRAINING), gradient, { kind, learningRate: 0.5 });
+    });
+    bag.replaceRows(
+      Uint32Array.of(30, 2),
+      Float32Array.from({ length: 2 * DIM }, (_, i) => i),
+    );
+    const expected = table.slice();
+    for (let j = 0; j < DIM; j++) {
+      [expected[30 * DIM + j], expected[2 * DIM + j]] = [j, DIM + j];
+      expected[5 * DIM + j] -= 0.5;
+    }
+    allClose(t, (await bag.toDense()).data, expected, 1e-7);
+    const state = (await bag.state()).get(`${kind}.table`)?.data ?? [];
+    t.deepEqual(
+      [...state].map((h, i) => [Math.floor(i / size), h] as const).filter(([, h]) => h !== 0),
+      Array.from({ length: size }, () => [5, 1] as const),
+    );
+  }
 });
 
 test("gradients that do not fit are refused before anything is written, by apply and by its check", async (t) => {

@@ -1,3 +1,4 @@
+import type { CacheConfig } from "@tt-rec/dlrm";
 import { booleanOption, choiceOption, integerOption, integersOption, numberOption, type OptionSpec } from "./option-spec.ts";
 
 /** Everything that determines a training run, besides the data set. */
@@ -10,6 +11,7 @@ export interface TrainSettings {
   readonly cacheShare: number;
   readonly cacheWarmup: number;
   readonly cacheRefresh: number;
+  readonly cachePolicy: NonNullable<CacheConfig["policy"]>;
   readonly optimizer: "sgd" | "adagrad";
   readonly learningRate: number;
   readonly ttLearningRate: number;
@@ -35,6 +37,11 @@ export const TRAIN_OPTIONS: { readonly [name in keyof TrainSettings]: OptionSpec
   ),
   cacheWarmup: integerOption(1000, 1, "Steps after which the cache fills"),
   cacheRefresh: integerOption(1000, 1, "Steps between refreshes of the cache"),
+  cachePolicy: choiceOption(
+    "semi-dynamic",
+    ["semi-dynamic", "resident"],
+    "What a refresh takes: all rows anew, by their accesses since the beginning (the paper), or only those that enter, by aged accesses",
+  ),
   optimizer: choiceOption("sgd", ["sgd", "adagrad"], "Update rule of all parameters"),
   learningRate: numberOption(0.1, true, "Step length of the MLPs and of uncompressed tables"),
   ttLearningRate: numberOption(0.1, true, "Step length of TT tables and their caches"),

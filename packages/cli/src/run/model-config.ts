@@ -26,10 +26,12 @@ export function modelConfig(settings: TrainSettings, { denseFeatures, tableNames
 
 /** A share above 0 means a cache, however small the table. */
 function cacheOf(
-  { cacheShare, cacheWarmup, cacheRefresh }: TrainSettings,
+  { cacheShare, cacheWarmup, cacheRefresh, cachePolicy }: TrainSettings,
   numEmbeddings: number,
 ): Pick<TTEmbeddingConfig, "cache"> {
   if (cacheShare === 0) return {};
   const rows = Math.min(numEmbeddings, Math.max(1, Math.round(cacheShare * numEmbeddings)));
-  return { cache: { rows, warmupSteps: cacheWarmup, refreshEvery: cacheRefresh } };
+  // The default is left out, so that checkpoints from before there was a choice can be resumed.
+  const policy = cachePolicy === "semi-dynamic" ? {} : { policy: cachePolicy };
+  return { cache: { rows, warmupSteps: cacheWarmup, refreshEvery: cacheRefresh, ...policy } };
 }

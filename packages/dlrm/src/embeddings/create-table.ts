@@ -69,7 +69,7 @@ function createTTBag(
   const cores = initializeCores(shape, rng, initializer);
   if (maker !== undefined) return { bag: maker.make(runtime, { shape, cores }) };
   if (cache === undefined) return { bag: new TTEmbeddingBag(runtime, { shape, cores }) };
-  const { rows: cacheRows, warmupSteps, refreshEvery } = cache;
-  const bag = new CachedTTEmbeddingBag(runtime, { shape, cores, cacheRows, warmupSteps, refreshEvery });
+  const { rows: cacheRows, ...rest } = cache;
+  const bag = new CachedTTEmbeddingBag(runtime, { shape, cores, cacheRows, ...rest });
   return { bag, cache: bag };
 }

@@ -1,3 +1,4 @@
+import type { CachePolicy } from "@tt-rec/tt-cache";
 import type { Initializer } from "@tt-rec/tt-math";
 
 /** An uncompressed table, drawn from U(−1/√n, 1/√n) as in DLRM. */
@@ -18,7 +19,7 @@ export interface TTEmbeddingConfig {
   readonly columnShape?: readonly number[];
   /** How the cores are drawn; default variance-matched sampled Gaussian. */
   readonly initializer?: Initializer;
-  /** A semi-dynamic cache of hot rows in front of the cores; absent means none. */
+  /** A cache of hot rows in front of the cores; absent means none. */
   readonly cache?: CacheConfig;
 }
 
@@ -30,6 +31,8 @@ export interface CacheConfig {
   readonly warmupSteps: number;
   /** From then on it refreshes at the end of every step that is a multiple of this. */
   readonly refreshEvery: number;
+  /** How it takes new rows; default `semi-dynamic`. */
+  readonly policy?: CachePolicy;
 }
 
 /** How a table is stored. */

@@ -1,0 +1,48 @@
+import { createRng } from "@tt-rec/tensor";
+
+/** How a trace of lookups is drawn. */
+export interface TraceOptions {
+  /** Rows of the table. */
+  readonly rows: number;
+  /** Number of lookups. */
+  readonly lookups: number;
+  /** Exponent of the power law of accesses. */
+  readonly exponent: number;
+  /** Share of the `hot` most accessed rows that trade places with others every `period` lookups. */
+  readonly drift: number;
+  readonly hot: number;
+  readonly period: number;
+}
+
+/** Row ids by a power law over a random order of the rows, which drifts. */
+export function drawTrace({ rows, lookups, exponent, drift, hot, period }: TraceOptions): Uint32Array {
+  const rng = createRng(1);
+  const mass = new Float64Array(rows);
+  let sum = 0;
+  for (let rank = 0; rank < rows; rank++) {
+    sum += (rank + 1) ** -exponent;
+    mass[rank] = sum;
+  }
+  const rowOf = Uint32Array.from({ length: rows }, (_, rank) => rank);
+  const swap = (a: number, b: number): void => {
+    [rowOf[a], rowOf[b]] = [rowOf[b], rowOf[a]];
+  };
+  for (let i = rows - 1; i > 0; i--) swap(i, Math.floor(rng.uniform() * (i + 1)));
+  const trace = new Uint32Array(lookups);
+  for (let at = 0; at < lookups; at++) {
+    if (at > 0 && at % period === 0) {
+      for (let n = Math.floor(drift * hot); n > 0; n--) {
+        swap(Math.floor(rng.uniform() * hot), hot + Math.floor(rng.uniform() * (rows - hot)));
+      }
+    }
+    const share = rng.uniform() * sum;
+    let [low, high] = [0, rows - 1];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (mass[middle] < share) low = middle + 1;
+      else high = middle;
+    }
+    trace[at] = rowOf[low];
+  }
+  return trace;
+}
