@@ -13,9 +13,10 @@ export const CACHE_POLICIES: readonly CachePolicy[] = ["semi-dynamic", "resident
 
 /**
  * Under `resident`, counts are halved at a refresh once they sum to this many accesses a cached row. Fewer follow a drift faster,
- * more tell rows apart that are accessed almost alike.
+ * more tell rows apart that are accessed almost alike: on the traces of the benchmark with 10,000 rows, 40, 56 and 70 have 0.725,
+ * 0.723 and 0.720 hits under drift 0.3, and are 0.014, 0.009 and 0.007 below the best static choice without drift (s = 1.2).
  */
-const AGE = 40;
+const AGE = 56;
 
 /** Makes the accesses of the past count less, if it is time and the policy ages them. */
 export function ageAccesses(policy: CachePolicy, counter: AccessCounter, capacity: number): void {

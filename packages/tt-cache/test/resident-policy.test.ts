@@ -71,13 +71,13 @@ test("a trace worked out by hand: rows keep their slots, and accesses of long ag
     [],
     // 4 is now ahead of 6; 8 keeps slot 0.
     [4, 4, 8],
-    // 76 accesses in all, not yet 40 a row.
-    [...many(4, 35), ...many(8, 35)],
-    // Now they are 80, and after the rows are chosen all counts are halved: 8 has 19, 4 has 18, 5 has 2.
+    // 108 accesses in all, not yet 56 a row.
+    [...many(4, 51), ...many(8, 51)],
+    // Now they are 112, and after the rows are chosen all counts are halved: 8 has 27, 4 has 26, 5 has 2.
     [5, 5, 5, 5],
     [],
-    // 5 comes to 22, past the halved 4 and 8; 4 has to go.
-    many(5, 20),
+    // 5 comes to 32, past the halved 4 and 8; 4 has to go.
+    many(5, 30),
   ];
   t.deepEqual(await cachedBy("resident", steps), [
     [8, 6],
@@ -89,7 +89,7 @@ test("a trace worked out by hand: rows keep their slots, and accesses of long ag
     [8, 4],
     [8, 5],
   ]);
-  // The paper counts for ever: 8 and 4 have 38 and 37 accesses, 5 has 24.
+  // The paper counts for ever: 8 and 4 have 54 and 53 accesses, 5 has 34.
   t.deepEqual((await cachedBy("semi-dynamic", steps)).at(-1), [8, 4]);
 });
 
