@@ -1,10 +1,9 @@
-export { KAGGLE_CARDINALITIES, TERABYTE_CARDINALITIES } from "./criteo-cardinalities.ts";
-export { rowDigits, rowIndex } from "./digits.ts";
-export { type Initializer, initializeCores } from "./initialize-cores.ts";
-export { type CompressionPlan, type CompressionRequest, type PlannedTable, planCompression } from "./size-plan.ts";
-export { type SuggestShapeOptions, suggestShape } from "./suggest-shape.ts";
-export { toDense } from "./to-dense.ts";
-export { checkCores, type TTCores } from "./tt-cores.ts";
+export { type TTSvdOptions, type TTSvdResult, ttSvd } from "./decompose/tt-svd.ts";
+export { type Initializer, initializeCores } from "./initialize/initialize-cores.ts";
+export { KAGGLE_CARDINALITIES, TERABYTE_CARDINALITIES } from "./plan/criteo-cardinalities.ts";
+export { type CompressionPlan, type CompressionRequest, type PlannedTable, planCompression } from "./plan/size-plan.ts";
+export { rowDigits, rowIndex } from "./shape/digits.ts";
+export { type SuggestShapeOptions, suggestShape } from "./shape/suggest-shape.ts";
 export {
   compressionRatio,
   coreBytes,
@@ -13,5 +12,6 @@ export {
   parameterCount,
   type TTShape,
   type TTShapeOptions,
-} from "./tt-shape.ts";
-export { type TTSvdOptions, type TTSvdResult, ttSvd } from "./tt-svd.ts";
+} from "./shape/tt-shape.ts";
+export { toDense } from "./to-dense.ts";
+export { checkCores, type TTCores } from "./tt-cores.ts";

@@ -1,7 +1,7 @@
 import { createRng } from "@tt-rec/tensor";
 import test from "ava";
 import { createTTShape, type Initializer, initializeCores, type TTShapeOptions, toDense } from "../src/index.ts";
-import { tailNormal, tailSecondMoment } from "../src/tail-normal.ts";
+import { tailNormal, tailSecondMoment } from "../src/initialize/tail-normal.ts";
 
 const near = (actual: number, expected: number, tolerance: number): boolean => Math.abs(actual - expected) <= tolerance;
 

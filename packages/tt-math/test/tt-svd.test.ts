@@ -3,9 +3,9 @@ import { allClose, denseFromCores } from "@tt-rec/testing";
 import test from "ava";
 import fc from "fast-check";
 import { Matrix, SingularValueDecomposition } from "ml-matrix";
+import { modeTensor } from "../src/decompose/mode-tensor.ts";
 import { coreShape, createTTShape, initializeCores, type TTShape, toDense, ttSvd } from "../src/index.ts";
-import { leftSingularVectors } from "../src/left-singular-vectors.ts";
-import { modeTensor } from "../src/mode-tensor.ts";
+import { leftSingularVectors } from "../src/linear-algebra/left-singular-vectors.ts";
 
 const RUNS = process.env.TT_REC_LONG ? 500 : 50;
 

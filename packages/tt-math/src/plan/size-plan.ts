@@ -1,6 +1,6 @@
 import { TtError } from "@tt-rec/tensor";
-import { requirePositive } from "./limits.ts";
-import { compressionRatio, coreBytes, createTTShape, parameterCount, type TTShape } from "./tt-shape.ts";
+import { requirePositive } from "../shape/limits.ts";
+import { compressionRatio, coreBytes, createTTShape, parameterCount, type TTShape } from "../shape/tt-shape.ts";
 
 /** Which tables of a model to compress, and how far. */
 export interface CompressionRequest {

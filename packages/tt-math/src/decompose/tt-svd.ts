@@ -1,9 +1,9 @@
 import { TtError } from "@tt-rec/tensor";
-import { leftSingularVectors } from "./left-singular-vectors.ts";
+import { leftSingularVectors } from "../linear-algebra/left-singular-vectors.ts";
+import { addScaled, dot } from "../linear-algebra/vector-loops.ts";
+import { coreShape, createTTShape } from "../shape/tt-shape.ts";
+import type { TTCores } from "../tt-cores.ts";
 import { modeTensor } from "./mode-tensor.ts";
-import type { TTCores } from "./tt-cores.ts";
-import { coreShape, createTTShape } from "./tt-shape.ts";
-import { addScaled, dot } from "./vector-loops.ts";
 
 /** What `ttSvd` aims at. */
 export interface TTSvdOptions {

@@ -1,6 +1,6 @@
 import { type Rng, TtError } from "@tt-rec/tensor";
+import { coreShape, type TTShape } from "../shape/tt-shape.ts";
 import { tailNormal, tailSecondMoment } from "./tail-normal.ts";
-import { coreShape, type TTShape } from "./tt-shape.ts";
 
 /**
  * How cores get their first values: sampled Gaussian (TT-Rec, MLSys 2021), the normal
