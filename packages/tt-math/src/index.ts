@@ -1,3 +1,6 @@
+export { orthogonalize } from "./decompose/orthogonalize.ts";
+export { roundTT } from "./decompose/round-tt.ts";
+export type { Truncation } from "./decompose/truncation.ts";
 export { type TTSvdOptions, type TTSvdResult, ttSvd } from "./decompose/tt-svd.ts";
 export { type Initializer, initializeCores } from "./initialize/initialize-cores.ts";
 export { KAGGLE_CARDINALITIES, TERABYTE_CARDINALITIES } from "./plan/criteo-cardinalities.ts";
