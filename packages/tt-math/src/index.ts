@@ -1,10 +1,18 @@
 export { orthogonalize } from "./decompose/orthogonalize.ts";
 export { roundTT } from "./decompose/round-tt.ts";
+export {
+  type ApproximationError,
+  type ApproximationErrorOptions,
+  approximationError,
+} from "./decompose/streamed/approximation-error.ts";
+export { type RowSource, type RowsInFile, rowsInFile, rowsInMemory } from "./decompose/streamed/row-source.ts";
+export { type StreamedTTSvdOptions, streamedTTSvd } from "./decompose/streamed/streamed-tt-svd.ts";
 export type { Truncation } from "./decompose/truncation.ts";
 export { type TTSvdOptions, type TTSvdResult, ttSvd } from "./decompose/tt-svd.ts";
 export { type Initializer, initializeCores } from "./initialize/initialize-cores.ts";
 export { KAGGLE_CARDINALITIES, TERABYTE_CARDINALITIES } from "./plan/criteo-cardinalities.ts";
 export { type CompressionPlan, type CompressionRequest, type PlannedTable, planCompression } from "./plan/size-plan.ts";
+export { decodeFloat16, encodeFloat16 } from "./quantize/float16.ts";
 export { rowDigits, rowIndex } from "./shape/digits.ts";
 export { type SuggestShapeOptions, suggestShape } from "./shape/suggest-shape.ts";
 export {

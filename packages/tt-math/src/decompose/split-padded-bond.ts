@@ -1,9 +1,9 @@
 import { leftSingularVectors } from "../linear-algebra/left-singular-vectors.ts";
 import { multiply, project } from "../linear-algebra/products.ts";
 import { qr } from "../linear-algebra/qr.ts";
-import { ridgeSolver } from "../linear-algebra/ridge-solver.ts";
-import { addScaled, dot } from "../linear-algebra/vector-loops.ts";
+import { dot } from "../linear-algebra/vector-loops.ts";
 import type { TTShape } from "../shape/tt-shape.ts";
+import { extraDirections, fitRows } from "./fit-rows.ts";
 import { modeTensor } from "./mode-tensor.ts";
 import { type SplitBond, splitBond } from "./split-bond.ts";
 import { cutTail } from "./truncation.ts";
@@ -55,11 +55,17 @@ export function splitPaddedBond(
   const known = project(left, tensor, full, columns, cut.rank);
 
   const given = givenColumns(shape, rest);
-  const fit = fitPartialRows(tensor.subarray(full * columns, (full + q) * columns), known, spectrum.values, given, cut.rank, q);
+  const at = (matrix: Float64Array, row: number): Float64Array =>
+    Float64Array.from(given, (column) => matrix[row * columns + column]);
+  const fit = fitRows(
+    Array.from({ length: cut.rank }, (_, k) => at(known, k)),
+    spectrum.values,
+    Array.from({ length: q }, (_, j) => at(tensor, full + j)),
+    RIDGE,
+  );
   const noiseSquares = FIT_NOISE * FIT_NOISE * dot(tensor, 0, tensor, 0, tensor.length);
   const budget = Math.max(0, allowedSquares - cut.droppedSquares);
-  const extra = extraDirections(fit.residual, q, columns, budget, maxRank - cut.rank, noiseSquares);
-
+  const extra = extraDirections(fit.residual, q, budget, maxRank - cut.rank, noiseSquares);
   const rank = cut.rank + extra.rank;
   const factor = new Float64Array(rows * rank);
   for (let row = 0; row < full; row++) {
@@ -69,21 +75,25 @@ export function splitPaddedBond(
     factor.set(fit.coefficients.subarray(j * cut.rank, (j + 1) * cut.rank), (full + j) * rank);
     factor.set(extra.factor.subarray(j * extra.rank, (j + 1) * extra.rank), (full + j) * rank + cut.rank);
   }
-  const rest2 = new Float64Array(rank * columns);
-  rest2.set(known);
-  rest2.set(extra.rest, known.length);
+  const allRows = new Float64Array(rank * columns);
+  allRows.set(known);
+  for (let k = 0; k < extra.rank; k++) {
+    for (let i = 0; i < given.length; i++) {
+      allRows[(cut.rank + k) * columns + given[i]] = extra.rest[k * given.length + i];
+    }
+  }
   // The filled rows are no unit vectors; later errors keep their size only behind orthonormal columns.
   const orthonormal = qr(factor, rows, rank);
   return {
     factor: orthonormal.q,
-    rest: multiply(orthonormal.r, rest2, orthonormal.size, rank, columns),
+    rest: multiply(orthonormal.r, allRows, orthonormal.size, rank, columns),
     rank: orthonormal.size,
     droppedSquares: cut.droppedSquares + extra.droppedSquares,
   };
 }
 
 /** Columns of the first unfolding in which a digit with `rest` rows has elements. */
-function givenColumns({ rowShape, columnShape }: Pick<TTShape, "rowShape" | "columnShape">, rest: number): Int32Array {
+export function givenColumns({ rowShape, columnShape }: Pick<TTShape, "rowShape" | "columnShape">, rest: number): Int32Array {
   const innerColumns = columnShape.slice(1);
   const ones = new Float64Array(rest * innerColumns.reduce((a, b) => a * b, 1)).fill(1);
   const mask = modeTensor(ones, rowShape.slice(1), innerColumns);
@@ -91,62 +101,4 @@ function givenColumns({ rowShape, columnShape }: Pick<TTShape, "rowShape" | "col
   let to = 0;
   for (let column = 0; column < mask.length; column++) if (mask[column] === 1) given[to++] = column;
   return given;
-}
-
-/** Fits rows in the span of `known` over the given columns; the residual is 0 in the others. */
-function fitPartialRows(
-  partial: Float64Array,
-  known: Float64Array,
-  norms: Float64Array,
-  given: Int32Array,
-  rank: number,
-  count: number,
-): { coefficients: Float64Array; residual: Float64Array } {
-  const columns = partial.length / count;
-  // The rows of `known` have the singular values as their norms; unit rows make the fit well scaled.
-  const inverse = Float64Array.from({ length: rank }, (_, k) => (norms[k] > FIT_NOISE * norms[0] ? 1 / norms[k] : 0));
-  const basis = new Float64Array(rank * given.length);
-  for (let k = 0; k < rank; k++) {
-    for (let i = 0; i < given.length; i++) basis[k * given.length + i] = known[k * columns + given[i]] * inverse[k];
-  }
-  const gram = new Float64Array(rank * rank);
-  for (let a = 0; a < rank; a++) {
-    for (let b = 0; b <= a; b++) {
-      gram[a * rank + b] = dot(basis, a * given.length, basis, b * given.length, given.length);
-      gram[b * rank + a] = gram[a * rank + b];
-    }
-  }
-  const solve = ridgeSolver(gram, rank, RIDGE);
-  const coefficients = new Float64Array(count * rank);
-  const residual = new Float64Array(partial.length);
-  for (let j = 0; j < count; j++) {
-    const left = Float64Array.from(given, (column) => partial[j * columns + column]);
-    // The normal equations lose half of the digits; solving for what is left brings them back.
-    for (let refinement = 0; refinement < 3; refinement++) {
-      const b = Float64Array.from({ length: rank }, (_, k) => dot(basis, k * given.length, left, 0, given.length));
-      const change = solve(b);
-      for (let k = 0; k < rank; k++) {
-        coefficients[j * rank + k] += change[k] * inverse[k];
-        addScaled(-change[k], basis, k * given.length, left, 0, given.length);
-      }
-    }
-    for (let i = 0; i < given.length; i++) residual[j * columns + given[i]] = left[i];
-  }
-  return { coefficients, residual };
-}
-
-/** Splits what the fit left; no direction where that is within the budget, or rounding, or the rank is used up. */
-function extraDirections(
-  residual: Float64Array,
-  rows: number,
-  columns: number,
-  budget: number,
-  maxRank: number,
-  noiseSquares: number,
-): SplitBond {
-  const droppedSquares = dot(residual, 0, residual, 0, residual.length);
-  if (maxRank < 1 || droppedSquares <= Math.max(budget, noiseSquares)) {
-    return { factor: new Float64Array(0), rest: new Float64Array(0), rank: 0, droppedSquares };
-  }
-  return splitBond(residual, rows, columns, budget, maxRank);
 }
