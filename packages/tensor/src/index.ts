@@ -11,7 +11,14 @@ export type { ElementArrays, ElementType, HostTensor, NamedTensors } from "./nam
 export { checkState, Parameter, type ParameterOptions } from "./parameter.ts";
 export { createRng, type Rng } from "./rng.ts";
 export { type Backend, Runtime, type RuntimeOptions } from "./runtime.ts";
-export { readSafetensors, type Safetensors } from "./safetensors/read.ts";
+export {
+  readSafetensors,
+  readSafetensorsEntry,
+  readSafetensorsHeader,
+  type Safetensors,
+  type SafetensorsEntry,
+  type SafetensorsHeader,
+} from "./safetensors/read.ts";
 export { writeSafetensors } from "./safetensors/write.ts";
 export { readSealedJson, type SealedFormat, sealJson } from "./sealed-json.ts";
 export { type Lifetime, type Memory, Tensor } from "./tensor.ts";

@@ -9,10 +9,27 @@ export { type RowSource, type RowsInFile, rowsInFile, rowsInMemory } from "./dec
 export { type StreamedTTSvdOptions, streamedTTSvd } from "./decompose/streamed/streamed-tt-svd.ts";
 export type { Truncation } from "./decompose/truncation.ts";
 export { type TTSvdOptions, type TTSvdResult, ttSvd } from "./decompose/tt-svd.ts";
-export { type Initializer, initializeCores } from "./initialize/initialize-cores.ts";
+export { type WeightedFitOptions, type WeightedFitResult, weightedFit } from "./fit/weighted-fit.ts";
+export {
+  type Initializer,
+  initializeCores,
+  type PlainInitializer,
+  type SampledGaussianInitializer,
+} from "./initialize/initialize-cores.ts";
 export { KAGGLE_CARDINALITIES, TERABYTE_CARDINALITIES } from "./plan/criteo-cardinalities.ts";
-export { type CompressionPlan, type CompressionRequest, type PlannedTable, planCompression } from "./plan/size-plan.ts";
+export { type CompressionPlan, type CompressionRequest, type PlannedTable, planCompression } from "./plan/plan-compression.ts";
+export type { ShapeRule } from "./plan/table-choices.ts";
 export { decodeFloat16, encodeFloat16 } from "./quantize/float16.ts";
+export {
+  type CoreStorage,
+  dequantizeCores,
+  type Float16Cores,
+  type Int8Cores,
+  type QuantizedCores,
+  quantizeCores,
+  storedBytes,
+} from "./quantize/quantize-cores.ts";
+export { compactShape } from "./shape/compact-shape.ts";
 export { rowDigits, rowIndex } from "./shape/digits.ts";
 export { type SuggestShapeOptions, suggestShape } from "./shape/suggest-shape.ts";
 export {
