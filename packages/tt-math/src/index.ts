@@ -24,11 +24,13 @@ export {
   type CoreStorage,
   dequantizeCores,
   type Float16Cores,
+  type Float32Cores,
   type Int8Cores,
   type QuantizedCores,
   quantizeCores,
   storedBytes,
 } from "./quantize/quantize-cores.ts";
+export { decodeTables, type EncodedTables, encodeTables } from "./quantize/tables-format.ts";
 export { compactShape } from "./shape/compact-shape.ts";
 export { rowDigits, rowIndex } from "./shape/digits.ts";
 export { type SuggestShapeOptions, suggestShape } from "./shape/suggest-shape.ts";

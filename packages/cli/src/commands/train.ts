@@ -113,7 +113,7 @@ async function startModel(
   settings: TrainSettings,
   reporter: Reporter,
 ): Promise<{ model: Dlrm; progress: TrainingProgress }> {
-  const config = modelConfig(settings, data);
+  const config = modelConfig(settings, data, settings.budget > 0 ? await data.accessCounts() : undefined);
   if (!resume) return { model: new Dlrm(runtime, config, createRng(settings.seed)), progress: { step: 0, epoch: 0, batch: 0 } };
   const manifest = await readManifest(target);
   // More epochs than before are the usual reason to go on.

@@ -65,7 +65,7 @@ export async function readSafetensorsEntry(
 ): Promise<HostTensor> {
   const bytes = await file.slice(byteOffset, byteOffset + byteLength);
   // Bytes inside a larger buffer are copied: wider elements must be aligned, and those bytes need not be.
-  const own = bytes.length === bytes.buffer.byteLength ? bytes : bytes.slice();
+  const own = bytes.length === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes);
   return { dtype, shape, data: new ELEMENT_ARRAYS[dtype](own.buffer as ArrayBuffer) };
 }
 

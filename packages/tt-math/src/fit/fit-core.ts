@@ -1,9 +1,10 @@
+import { addProduct } from "../linear-algebra/products.ts";
 import { dot } from "../linear-algebra/vector-loops.ts";
 import { conjugateGradients } from "./conjugate-gradients.ts";
 
 /** Steps of conjugate gradients a slice. With orthonormal neighbours and the last sweep's values most need few. */
-const ITERATIONS = 20;
-const TOLERANCE = 1e-8;
+const ITERATIONS = 10;
+const TOLERANCE = 1e-6;
 
 /** One core of a train with all that it meets. */
 export interface CoreProblem {
@@ -118,18 +119,8 @@ function operator(terms: readonly Term[], leftRank: number, q: number, rightRank
     out.fill(0);
     for (const { gram, weighted } of terms) {
       half.fill(0);
-      for (let line = 0; line < leftRank * q; line++) {
-        for (let b = 0; b < rightRank; b++) {
-          const factor = x[line * rightRank + b];
-          for (let c = 0; c < rightRank; c++) half[line * rightRank + c] += factor * weighted[b * rightRank + c];
-        }
-      }
-      for (let a = 0; a < leftRank; a++) {
-        for (let c = 0; c < leftRank; c++) {
-          const factor = gram[a * leftRank + c];
-          for (let i = 0; i < width; i++) out[a * width + i] += factor * half[c * width + i];
-        }
-      }
+      addProduct(x, weighted, half, leftRank * q, rightRank, rightRank);
+      addProduct(gram, half, out, leftRank, leftRank, width);
     }
   };
 }

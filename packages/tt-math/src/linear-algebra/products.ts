@@ -30,3 +30,26 @@ export function project(vectors: Float64Array, matrix: Float64Array, rows: numbe
   }
   return result;
 }
+
+/** out += a·b for small row-major a [rows, inner] and b [inner, columns]; four rows of b at a time, so that out is read less often. */
+export function addProduct(
+  a: Float64Array,
+  b: Float64Array,
+  out: Float64Array,
+  rows: number,
+  inner: number,
+  columns: number,
+): void {
+  for (let row = 0; row < rows; row++) {
+    const to = row * columns;
+    let k = 0;
+    for (; k + 3 < inner; k += 4) {
+      const from = row * inner + k;
+      const [a0, a1, a2, a3] = [a[from], a[from + 1], a[from + 2], a[from + 3]];
+      const b0 = k * columns;
+      const [b1, b2, b3] = [b0 + columns, b0 + 2 * columns, b0 + 3 * columns];
+      for (let i = 0; i < columns; i++) out[to + i] += a0 * b[b0 + i] + a1 * b[b1 + i] + a2 * b[b2 + i] + a3 * b[b3 + i];
+    }
+    for (; k < inner; k++) addScaled(a[row * inner + k], b, k * columns, out, to, columns);
+  }
+}

@@ -6,8 +6,14 @@ import { decodeFloat16, encodeFloat16 } from "./float16.ts";
 /** How the numbers of cores are stored: as they are, in half precision, or as bytes with a scale a slice. */
 export type CoreStorage = "float32" | "float16" | "int8";
 
-/** Cores in fewer bytes, for export and scoring. */
-export type QuantizedCores = Float16Cores | Int8Cores;
+/** Cores as they are stored for export and scoring. */
+export type QuantizedCores = Float32Cores | Float16Cores | Int8Cores;
+
+/** Cores in single precision: nothing is rounded. */
+export interface Float32Cores extends TTCores {
+  /** Names the storage. */
+  readonly storage: "float32";
+}
 
 /** Cores in half precision. */
 export interface Float16Cores {
@@ -32,12 +38,12 @@ export interface Int8Cores {
 }
 
 /**
- * Rounds cores to half precision, or to 8 bits with one scale for the slice of each row digit.
+ * Rounds cores to half precision, or to 8 bits with one scale for the slice of each row digit; `float32` keeps them.
  *
  * Rounding what was rounded changes nothing, so a file that is read and written again has the same bytes. Throws E_SHAPE for
  * cores that do not fit their shape, E_NONFINITE for a number that is not finite, or beyond 65504 in half precision.
  */
-export function quantizeCores(tt: TTCores, storage: "float16" | "int8"): QuantizedCores {
+export function quantizeCores(tt: TTCores, storage: CoreStorage): QuantizedCores {
   checkCores(tt);
   const limit = storage === "float16" ? LARGEST_HALF : Number.MAX_VALUE;
   for (const [k, core] of tt.cores.entries()) {
@@ -47,6 +53,7 @@ export function quantizeCores(tt: TTCores, storage: "float16" | "int8"): Quantiz
     throw new TtError("E_NONFINITE", `cores[${k}][${at}] = ${core[at]} is ${what}`);
   }
   const { shape } = tt;
+  if (storage === "float32") return { storage, shape, cores: tt.cores };
   if (storage === "float16") return { storage, shape, cores: tt.cores.map(encodeFloat16) };
   const slices = tt.cores.map((core, k) => quantizeSlices(core, shape.rowShape[k]));
   return { storage, shape, cores: slices.map(({ bytes }) => bytes), scales: slices.map(({ scales }) => scales) };
@@ -55,8 +62,8 @@ export function quantizeCores(tt: TTCores, storage: "float16" | "int8"): Quantiz
 /** The cores that quantised ones stand for, in float32. Throws E_SHAPE for parts that do not fit together. */
 export function dequantizeCores(quantized: QuantizedCores): TTCores {
   const { shape } = quantized;
-  if (quantized.storage === "float16") {
-    const tt = { shape, cores: quantized.cores.map(decodeFloat16) };
+  if (quantized.storage !== "int8") {
+    const tt = { shape, cores: quantized.storage === "float16" ? quantized.cores.map(decodeFloat16) : quantized.cores };
     checkCores(tt);
     return tt;
   }

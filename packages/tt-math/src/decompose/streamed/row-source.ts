@@ -51,7 +51,7 @@ export function rowsInFile(file: ReadAt, { numEmbeddings, embeddingDim, byteOffs
     async read(begin, end) {
       const bytes = await file.slice(byteOffset + begin * rowBytes, byteOffset + end * rowBytes);
       // Elements inside a larger buffer need not be aligned.
-      const own = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
+      const own = bytes.byteOffset % 4 === 0 ? bytes : new Uint8Array(bytes);
       if (dtype === "F32") return new Float32Array(own.buffer, own.byteOffset, own.length / 4);
       return decodeFloat16(new Uint16Array(own.buffer, own.byteOffset, own.length / 2));
     },
