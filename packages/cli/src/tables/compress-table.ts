@@ -39,8 +39,8 @@ export interface CompressedTable {
   readonly method: string;
 }
 
-/** Work of an exact decomposition, elements times rows of the first unfolding, that takes a few seconds. */
-const EXACT_WORK = 2 ** 31;
+/** Work of an exact decomposition, elements times rows of the first unfolding, that takes a second or two. */
+const EXACT_WORK = 2 ** 29;
 
 /** Compresses one table and measures the error of what is stored. `onProgress` hears of a share from 0 to 1. */
 export async function compressTable(
