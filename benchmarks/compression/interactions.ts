@@ -22,7 +22,7 @@ interface Rows {
 }
 
 /** The folder of the real data sets: `TT_REC_DATA`, or `../shared/data` beside the repository. */
-export const DATA_FOLDER: string = process.env.TT_REC_DATA ?? "../shared/data";
+const DATA_FOLDER = process.env.TT_REC_DATA ?? "../shared/data";
 
 /** Loads ml-1m (label: a rating of 4 or 5) or gowalla (visits, and as many random items that were not visited). */
 export function loadInteractions(name: "ml-1m" | "gowalla"): Interactions {

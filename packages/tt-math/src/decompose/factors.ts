@@ -16,7 +16,7 @@ export function toFactor(core: Float32Array, [p, left, q, right]: readonly numbe
 }
 
 /** Rounds a factor to float32 and moves the row digit to the front; the inverse of `toFactor`. */
-export function toCore(factor: Float64Array, [p, left, q, right]: readonly number[]): Float32Array {
+function toCore(factor: Float64Array, [p, left, q, right]: readonly number[]): Float32Array {
   const core = new Float32Array(factor.length);
   const width = q * right;
   for (let a = 0; a < left; a++) {

@@ -50,7 +50,7 @@ export function toTT(shape: TTShape, { factors, ranks }: Train): TTCores {
 }
 
 /** Gives the factors before `center` orthonormal columns. */
-export function orthogonalizeLeft({ factors, ranks }: Train, center: number): void {
+function orthogonalizeLeft({ factors, ranks }: Train, center: number): void {
   for (let k = 0; k < center; k++) {
     const { q, r, size } = qr(factors[k], factors[k].length / ranks[k + 1], ranks[k + 1]);
     factors[k] = q;

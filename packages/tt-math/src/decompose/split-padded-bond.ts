@@ -93,7 +93,7 @@ export function splitPaddedBond(
 }
 
 /** Columns of the first unfolding in which a digit with `rest` rows has elements. */
-export function givenColumns({ rowShape, columnShape }: Pick<TTShape, "rowShape" | "columnShape">, rest: number): Int32Array {
+function givenColumns({ rowShape, columnShape }: Pick<TTShape, "rowShape" | "columnShape">, rest: number): Int32Array {
   const innerColumns = columnShape.slice(1);
   const ones = new Float64Array(rest * innerColumns.reduce((a, b) => a * b, 1)).fill(1);
   const mask = modeTensor(ones, rowShape.slice(1), innerColumns);

@@ -40,9 +40,7 @@ export async function firstBond(
   const given = givenRows === 0 ? [] : Array.from({ length: range.rank }, (_, k) => givenElements(range, layout, givenRows, k));
   const fit = givenRows === 0 ? undefined : fitRows(given, range.values, partial, RIDGE);
   const budget = Math.max(0, (allowedSquares ?? 0) - range.droppedSquares);
-  // Where only the rank counts, a fit that is not exact is no reason to raise it.
-  const freeRank = allowedSquares === undefined ? 0 : maxRank - range.rank;
-  const extra = fit && extraDirections(fit.residual, q, budget, freeRank, FIT_NOISE ** 2 * squares);
+  const extra = fit && extraDirections(fit.residual, q, budget, maxRank - range.rank, FIT_NOISE ** 2 * squares);
 
   const rank = range.rank + (extra?.rank ?? 0);
   const rows = buffers.take([rank, columns]);

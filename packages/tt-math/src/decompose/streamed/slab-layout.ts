@@ -8,7 +8,7 @@ const TILE_COLUMNS = 8192;
 const CHUNK_BYTES = 2 ** 26;
 
 /** Consecutive columns of the first unfolding; they belong to consecutive rows of each slab. */
-export interface Tile {
+interface Tile {
   /** First column. */
   readonly column: number;
   /** Number of columns. */

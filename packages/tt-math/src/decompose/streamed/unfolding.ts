@@ -6,7 +6,7 @@ import type { RowSource } from "./row-source.ts";
 import type { SlabLayout } from "./slab-layout.ts";
 
 /** Some consecutive rows of an unfolding, in tiles of columns. */
-export interface UnfoldingChunk {
+interface UnfoldingChunk {
   /** First row. */
   readonly firstRow: number;
   /** Rows that count; the tiles may have more, which are zero. */
