@@ -60,6 +60,14 @@ test("a QR factorization reconstructs, is orthonormal and triangular, and has ml
   );
 });
 
+test("columns whose squares underflow are zero, and do not spoil the others", (t) => {
+  const columns = [1e-161, 2, 3e-161, -1, 2e-161, 5];
+  const { q, r, size } = qr(Float64Array.from(columns), 3, 2);
+  const [Q, R] = [Matrix.from1DArray(3, size, q), Matrix.from1DArray(size, 2, r)];
+  allClose(t, Q.transpose().mmul(Q).to1DArray(), [1, 0, 0, 1], 1e-13);
+  allClose(t, Q.mmul(R).to1DArray(), columns, 1e-13);
+});
+
 test("no table of finite float32 numbers hangs, gives NaN, or exceeds its error: subnormal to largest", (t) => {
   const wild = fc.oneof(fc.float({ noNaN: true, noDefaultInfinity: true }), fc.constantFrom(0, 0, 1, -1, 1e-45, 3.4e38));
   fc.assert(

@@ -1,4 +1,5 @@
 import { createRng } from "@tt-rec/tensor";
+import { denseFromCores } from "@tt-rec/testing";
 import test from "ava";
 import fc from "fast-check";
 import { createTTShape, initializeCores, toDense, ttSvd } from "../src/index.ts";
@@ -45,6 +46,22 @@ test("a table cut off in the middle of a digit needs no larger ranks than the wh
     ),
     { numRuns: RUNS },
   );
+});
+
+test("in float64 the ranks of a cut table come out to the last digit, without an epsilon", (t) => {
+  const [rowShape, columnShape] = [
+    [11, 7, 5],
+    [2, 3, 2],
+  ];
+  for (const missing of [3, 31, 33, 100, 174]) {
+    const { shape } = cutTable(rowShape, columnShape, 4, 0, missing);
+    const cores = initializeCores(shape, createRng(missing), { kind: "gaussian" });
+    const whole = Float64Array.from(denseFromCores(cores, rowShape, columnShape, shape.ranks));
+    const numEmbeddings = 385 - missing;
+    const found = ttSvd(whole.subarray(0, numEmbeddings * 12), { numEmbeddings, rowShape, columnShape });
+    t.deepEqual(found.shape.ranks, [1, 4, 4, 1]);
+    t.true(found.relativeError < 1e-11, `${found.relativeError}`);
+  }
 });
 
 test("zeros in place of the padding would have raised the ranks", (t) => {

@@ -283,3 +283,10 @@ test("the knapsack keeps the budget and is within one step of the best of all co
     { numRuns: RUNS },
   );
 });
+
+test("the knapsack spends where a byte buys most, whatever the order of the tables", (t) => {
+  const steps = (value: number) => Array.from({ length: 11 }, (_, k) => ({ bytes: 1 + k, value: k * value }));
+  t.deepEqual(fillKnapsack([steps(1), steps(10)], 12), [0, 10]);
+  t.deepEqual(fillKnapsack([steps(10), steps(1)], 12), [10, 0]);
+  t.deepEqual(fillKnapsack([steps(1), steps(10)], 15), [3, 10]);
+});

@@ -46,6 +46,9 @@ interface ReportRow {
 /** Ranks for which compact factors are chosen where an error, not a rank, is asked for. */
 const TYPICAL_RANK = 16;
 
+/** Names of optimizer state and cached rows, which have the shapes of tables; they are compressed only if they are named. */
+const NO_TABLE = /adagrad|momentum|exp_avg|(^|\.)cache\./i;
+
 /** Compresses the tables of a trained model into TT-cores, and reports what that cost. */
 export async function compress(
   paths: CompressPaths,
@@ -114,6 +117,14 @@ export async function compress(
         return undefined;
       }
       cores.set(tensor.name, found.cores);
+      // A weighted fit gives up rows that are hardly looked up, and that on purpose.
+      if (flags.epsilon > 0 && counts === undefined && found.relativeError > flags.epsilon) {
+        const { relativeError: error } = found;
+        reporter.warning(
+          `${tensor.name}: in ${flags.storage} its error is ${error.toPrecision(3)}, above --epsilon = ${flags.epsilon}`,
+          { table: tensor.name, relativeError: error },
+        );
+      }
       const { relativeError, weightedError, method } = found;
       const seconds = (performance.now() - started) / 1000;
       const [rows, columns] = tensor.shape;
@@ -143,7 +154,8 @@ export async function compress(
 function chooseTables(tensors: readonly SafetensorsEntry[], names: readonly string[], source: string): SafetensorsEntry[] {
   const isTable = ({ dtype, shape }: SafetensorsEntry): boolean => shape.length === 2 && (dtype === "F32" || dtype === "F16");
   if (names.length === 0) {
-    const found = tensors.filter((tensor) => isTable(tensor) && tensor.shape[0] >= Math.max(1000, 8 * tensor.shape[1]));
+    const isLarge = ([rows, columns]: readonly number[]): boolean => rows >= Math.max(1000, 8 * columns);
+    const found = tensors.filter((tensor) => isTable(tensor) && isLarge(tensor.shape) && !NO_TABLE.test(tensor.name));
     if (found.length > 0) return found;
     throw new TtError("E_EMPTY", `${source} has no table of 1,000 rows or more; --tables names others`, { file: source });
   }

@@ -24,7 +24,8 @@ export interface CompressFlags {
 
 const NAMES: OptionSpec<readonly string[]> = {
   default: [],
-  description: "Tensors to compress; else all with two axes, 1,000 rows or more, and 8 rows a column",
+  description:
+    "Tensors to compress; else all with two axes, 1,000 rows or more, 8 rows a column or more, and no name of optimizer state",
   placeholder: "name,name",
   schema: { type: "array", items: { type: "string" } },
   parse(name, value) {
