@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { isTtError, TtError } from "@tt-rec/tensor";
 import { type CAC, type Command, cac } from "cac";
 import { compare } from "./commands/compare.ts";
+import { compress } from "./commands/compress.ts";
 import { evaluate } from "./commands/evaluate.ts";
 import { generate } from "./commands/generate.ts";
 import { plan } from "./commands/plan.ts";
@@ -17,6 +18,7 @@ import {
   readAll,
   readGiven,
 } from "./options/command-options.ts";
+import { COMPRESS_OPTIONS } from "./options/compress-options.ts";
 import { MACHINE_OPTIONS } from "./options/machine-options.ts";
 import { flagOf, type OptionSpec } from "./options/option-spec.ts";
 import { parseConfig, type RawSettings, resolveSettings } from "./options/resolve-settings.ts";
@@ -118,6 +120,26 @@ function defineCommands(streams: ConsoleStreams): CAC {
     (reporter, flags, [run, dataset]) =>
       evaluate(String(run), String(dataset), String(flags.split ?? "test"), readAll(MACHINE_OPTIONS, flags), reporter),
   ).option("--split <split>", "train, validation or test (default: test)");
+  define(
+    "compress <file>",
+    "Compress the tables of a trained model (safetensors, .npy) into TT-cores",
+    { ...COMPRESS_OPTIONS, ...MACHINE_OPTIONS },
+    (reporter, flags, [file]) =>
+      compress(
+        {
+          source: String(file),
+          out: required(flags, "out"),
+          counts: flags.counts === undefined ? undefined : String(flags.counts),
+          replace: flags.replace === true,
+        },
+        readAll(COMPRESS_OPTIONS, flags),
+        readAll(MACHINE_OPTIONS, flags),
+        reporter,
+      ),
+  )
+    .option("--out <file>", "The safetensors file to write")
+    .option("--counts <file>", "Accesses of each row (.npy, or safetensors by table): fits what is looked up most")
+    .option("--replace", "Replace the file that --out names");
   define("compare <...runs>", "Show finished runs side by side", {}, (reporter, flags, [runs]) =>
     compare((runs as unknown[]).map(String), flags.report === undefined ? undefined : String(flags.report), reporter),
   ).option("--report <file>", "Also write a self-contained HTML page with charts");

@@ -33,3 +33,18 @@ test("a data set without numbers gets a model without a bottom MLP, and too many
   t.deepEqual(modelConfig(resolveSettings({}, {}), { ...DATA, denseFeatures: 0 }).bottomMlp, []);
   t.throws(() => modelConfig(resolveSettings({ ttTables: 4 }, {}), DATA), { code: "E_OPTION" });
 });
+
+test("a budget chooses ranks, shapes and caches by the accesses, and excludes the settings that it replaces", (t) => {
+  const histograms = DATA.cardinalities.map((rows) => Float64Array.from({ length: rows }, (_, i) => 1e5 / (i + 1)));
+  const settings = resolveSettings({ budget: "60kB", ttShapes: "compact" }, {});
+  const { tables } = modelConfig(settings, DATA, histograms);
+  const [, large] = tables;
+  if (large.embedding.kind !== "tt") throw new Error("the large table is dense");
+  t.true((large.embedding.cache?.rows ?? 0) > 0);
+  t.is(large.embedding.rowShape?.length, 3);
+  t.true(Array.isArray(large.embedding.ranks));
+  t.is(tables[0].embedding.kind, "dense");
+  const bare = modelConfig(settings, DATA).tables[1].embedding;
+  t.false("cache" in bare);
+  t.throws(() => modelConfig({ ...settings, ttTables: 1 }, DATA), { code: "E_OPTION", message: /goes without --tt-tables/ });
+});

@@ -38,3 +38,14 @@ test("a plan needs exactly one source of tables", async (t) => {
     t.regex(stderr, /one of a data set, --preset or --cardinalities/);
   }
 });
+
+test("a budget chooses tables and ranks, and the plan keeps it", async (t) => {
+  const [{ bytes, ratio, tables }] = eventsOf(await ttRec("plan", "--preset", "kaggle", "--budget", "18.4MB", "--json"));
+  t.true((bytes as number) <= 18_400_000 && (ratio as number) > 117);
+  t.true((tables as { kind: string }[]).some(({ kind }) => kind === "dense"));
+  const [by] = eventsOf(await ttRec("plan", "--preset", "terabyte", "--ratio", "112", "--shapes", "compact", "--json"));
+  t.true((by.ratio as number) >= 112);
+  const { stdout } = await ttRec("plan", "--preset", "kaggle", "--budget", "18.4MB", "--tables", "7");
+  for (const expected of ["padding", "19 smaller tables stay dense", "200 x 220 x 250", "8.6 %"])
+    t.true(stdout.includes(expected), expected);
+});

@@ -12,7 +12,14 @@ export { Parameter, type ParameterOptions } from "./parameter.ts";
 export { checkState, ParameterLayout, type StatefulKind } from "./parameter-layout.ts";
 export { createRng, type Rng } from "./rng.ts";
 export { type Backend, Runtime, type RuntimeOptions } from "./runtime.ts";
-export { readSafetensors, type Safetensors } from "./safetensors/read.ts";
+export {
+  readSafetensors,
+  readSafetensorsEntry,
+  readSafetensorsHeader,
+  type Safetensors,
+  type SafetensorsEntry,
+  type SafetensorsHeader,
+} from "./safetensors/read.ts";
 export { writeSafetensors } from "./safetensors/write.ts";
 export { readSealedJson, type SealedFormat, sealJson } from "./sealed-json.ts";
 export { type Lifetime, type Memory, Tensor } from "./tensor.ts";

@@ -4,6 +4,10 @@ export interface ElementArrays {
   F32: Float32Array;
   /** IEEE 754 double precision. */
   F64: Float64Array;
+  /** IEEE 754 half precision, as bits. */
+  F16: Uint16Array;
+  /** Signed bytes. */
+  I8: Int8Array;
   /** Unsigned bytes. */
   U8: Uint8Array;
   /** Unsigned 32-bit integers. */

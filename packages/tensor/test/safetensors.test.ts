@@ -18,7 +18,7 @@ import fc from "fast-check";
 import { buildFile, bytesOf, entry } from "./safetensors-files.ts";
 
 const RUNS = process.env.TT_REC_LONG ? 2000 : 100;
-const ARRAYS = { F32: Float32Array, F64: Float64Array, U8: Uint8Array, U32: Uint32Array };
+const ARRAYS = { F32: Float32Array, F64: Float64Array, F16: Uint16Array, I8: Int8Array, U8: Uint8Array, U32: Uint32Array };
 
 /** Any bit pattern is an element: NaN payloads, subnormals and infinities included. */
 const tensorOf = (dtype: ElementType, shape: number[], seed: number): HostTensor => {
@@ -32,7 +32,11 @@ const tensors = fc
   .array(
     fc.tuple(
       fc.oneof(fc.string({ unit: "binary" }), fc.constantFrom("__proto__", "constructor", "toString", "0", "", 'a"\\')),
-      fc.tuple(fc.constantFrom("F32", "F64", "U8", "U32"), fc.array(fc.integer({ min: 0, max: 5 }), { maxLength: 4 }), fc.nat()),
+      fc.tuple(
+        fc.constantFrom("F32", "F64", "F16", "I8", "U8", "U32"),
+        fc.array(fc.integer({ min: 0, max: 5 }), { maxLength: 4 }),
+        fc.nat(),
+      ),
     ),
     { maxLength: 7 },
   )
@@ -164,7 +168,12 @@ const MALFORMED: [string, string | Uint8Array, number, RegExp][] = [
   ["a tensor described by a list", '{"a":[]}', 0, /"a" has no description/],
   ["an unknown field", '{"a":{"dtype":"U8","shape":[3],"data_offsets":[0,3],"x":1}}', 3, /the unknown field "x"/],
   ["no element type", '{"a":{"shape":[3],"data_offsets":[0,3]}}', 3, /has no element type/],
-  ["an unknown element type", `{"a":${entry("I7", [3], 0, 3)}}`, 3, /the element type "I7"; known are F32, F64, U8, U32/],
+  [
+    "an unknown element type",
+    `{"a":${entry("I7", [3], 0, 3)}}`,
+    3,
+    /the element type "I7"; known are F32, F64, F16, I8, U8, U32/,
+  ],
   ["an element type of Object.prototype", `{"a":${entry("constructor", [3], 0, 3)}}`, 3, /the element type "constructor"/],
   ["no shape", '{"a":{"dtype":"U8","data_offsets":[0,3]}}', 3, /the shape is not a list/],
   ["a negative extent", `{"a":${entry("U8", [-3], 0, 3)}}`, 3, /the shape is not a list/],

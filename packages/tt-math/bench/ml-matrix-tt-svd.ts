@@ -1,5 +1,5 @@
 import { Matrix, SingularValueDecomposition } from "ml-matrix";
-import { modeTensor } from "../src/mode-tensor.ts";
+import { modeTensor } from "../src/decompose/mode-tensor.ts";
 
 /** The rival: the same sequence of truncated SVDs, each by ml-matrix's Golub-Kahan SVD of the whole unfolding. */
 export function mlMatrixTtSvd(

@@ -1,7 +1,7 @@
 import { TtError } from "@tt-rec/tensor";
+import { dot } from "./linear-algebra/vector-loops.ts";
+import { coreShape } from "./shape/tt-shape.ts";
 import { checkCores, type TTCores } from "./tt-cores.ts";
-import { coreShape } from "./tt-shape.ts";
-import { dot } from "./vector-loops.ts";
 
 /**
  * The table that TT-cores stand for, row-major [n, D], without the padding rows; sums are float64, results float32.

@@ -1,5 +1,5 @@
 import { TtError } from "@tt-rec/tensor";
-import { coreShape, type TTShape } from "./tt-shape.ts";
+import { coreShape, type TTShape } from "./shape/tt-shape.ts";
 
 /** A table in TT format: its shape and its cores. */
 export interface TTCores {

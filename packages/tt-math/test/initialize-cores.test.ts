@@ -1,7 +1,7 @@
 import { createRng } from "@tt-rec/tensor";
 import test from "ava";
 import { createTTShape, type Initializer, initializeCores, type TTShapeOptions, toDense } from "../src/index.ts";
-import { tailNormal, tailSecondMoment } from "../src/tail-normal.ts";
+import { tailNormal, tailSecondMoment } from "../src/initialize/tail-normal.ts";
 
 const near = (actual: number, expected: number, tolerance: number): boolean => Math.abs(actual - expected) <= tolerance;
 
@@ -106,6 +106,60 @@ test("the same seed gives the same bits, another seed others", (t) => {
   const draw = (seed: number): Float32Array[] => initializeCores(shape, createRng(seed), initializer);
   t.deepEqual(draw(1), draw(1));
   t.notDeepEqual(draw(1), draw(2));
+});
+
+test("every kind hits its moments for 2 to 5 cores: mean, deviation, kurtosis, and the share near zero", (t) => {
+  // P(|x| < σ/10) is 0.0797 for a normal distribution, 0.0577 for a uniform one.
+  const shapes: TTShapeOptions[] = [
+    { numEmbeddings: 60_000, embeddingDim: 16, ranks: 24, cores: 2 },
+    { numEmbeddings: 142_572, embeddingDim: 16, ranks: 16 },
+    { numEmbeddings: 100_000, embeddingDim: 16, ranks: [13, 17, 11], rowShape: [17, 19, 18, 18], columnShape: [2, 2, 2, 2] },
+    { numEmbeddings: 100_000, embeddingDim: 32, ranks: 12, cores: 5 },
+  ];
+  for (const options of shapes) {
+    // A Gaussian vector or matrix of R columns multiplies the kurtosis by 1 + 2/R; lighter tails of the entries lower it.
+    const ranks = createTTShape(options).ranks.slice(1, -1);
+    const gaussian = ranks.reduce((kurtosis, rank) => kurtosis * (1 + 2 / rank), 3);
+    for (const [initializer, lowest, highest, nearZeroFrom, nearZeroTo] of [
+      [{ kind: "gaussian" }, 0.8 * gaussian, 1.2 * gaussian, 0.078, 0.12],
+      [{ kind: "uniform" }, 2.7, gaussian, 0.078, 0.12],
+      [{ kind: "sampled-gaussian", scaling: "variance-matched" }, 2.7, gaussian, 0.078, 0.1],
+      [{ kind: "approx-uniform" }, 1.75, 1.85, 0.055, 0.06],
+    ] as const) {
+      const table = sampledTable(options, initializer);
+      const target = 1 / Math.sqrt(3 * options.numEmbeddings);
+      const { mean, deviation, kurtosis } = moments(table);
+      const nearZero = table.filter((x) => Math.abs(x) < target / 10).length / table.length;
+      const name = `${initializer.kind} ${options.numEmbeddings}: ${[mean / target, deviation / target, kurtosis, nearZero]}`;
+      t.true(near(mean / target, 0, 0.03), name);
+      t.true(near(deviation / target, 1, 0.12), name);
+      t.true(kurtosis > lowest && kurtosis < highest, name);
+      t.true(nearZero > nearZeroFrom && nearZero < nearZeroTo, name);
+    }
+  }
+});
+
+test("products of Gaussians pile up at zero at rank 1; those of sampled Gaussians and approx-uniform stay away from it", (t) => {
+  const options = { numEmbeddings: 142_572, embeddingDim: 16, ranks: 1 };
+  const target = 1 / Math.sqrt(3 * options.numEmbeddings);
+  const nearZero = (initializer: Initializer): number =>
+    sampledTable(options, initializer).filter((x) => Math.abs(x) < target / 10).length / (16 * options.numEmbeddings);
+  t.true(nearZero({ kind: "gaussian" }) > 0.25);
+  t.true(nearZero({ kind: "sampled-gaussian", scaling: "variance-matched" }) === 0);
+  t.true(nearZero({ kind: "approx-uniform" }) === 0);
+});
+
+test("every entry of every core is drawn, so that no rank is dead", (t) => {
+  const shape = createTTShape({
+    numEmbeddings: 1000,
+    embeddingDim: 8,
+    rowShape: [10, 10, 10],
+    columnShape: [2, 2, 2],
+    ranks: [3, 7],
+  });
+  for (const kind of ["gaussian", "uniform", "approx-uniform"] as const) {
+    for (const core of initializeCores(shape, createRng(3), { kind })) t.true(core.every((value) => value !== 0));
+  }
 });
 
 test("a target that is not positive is refused", (t) => {

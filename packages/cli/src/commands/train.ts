@@ -116,7 +116,7 @@ async function startModel(
   settings: TrainSettings,
   reporter: Reporter,
 ): Promise<{ model: Dlrm; progress: TrainingProgress }> {
-  const config = modelConfig(settings, data);
+  const config = modelConfig(settings, data, settings.budget > 0 ? await data.accessCounts() : undefined);
   const start = { step: 0, epoch: 0, batch: 0 };
   if (!resume) return { model: new Dlrm(runtime, config, createRng(settings.seed), tables), progress: start };
   const manifest = await readManifest(target);

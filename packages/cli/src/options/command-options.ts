@@ -1,7 +1,10 @@
 import type { PrepareOptions } from "@tt-rec/criteo-loader";
+import type { ShapeRule } from "@tt-rec/tt-math";
 import type { GenerateOptions } from "../commands/generate.ts";
+import { type BytesSetting, bytesOption } from "./bytes-option.ts";
 import { booleanOption, choiceOption, integerOption, integersOption, numberOption, type OptionSpec } from "./option-spec.ts";
 import type { RawSettings } from "./resolve-settings.ts";
+import { SHAPES } from "./shapes-option.ts";
 
 /** Specifications of a command's settings, by name. */
 export type OptionSpecs<T> = { readonly [name in keyof T]: OptionSpec<T[name]> };
@@ -47,15 +50,24 @@ export interface PlanFlags {
   readonly ranks: readonly number[];
   /** Columns D. */
   readonly embeddingDim: number;
+  /** Bytes that all tables may take. */
+  readonly budget: BytesSetting;
+  /** How many times smaller the tables get. */
+  readonly ratio: number;
+  /** How row factors are chosen. */
+  readonly shapes: ShapeRule;
 }
 
 /** Flags of `plan`. */
 export const PLAN_OPTIONS: OptionSpecs<PlanFlags> = {
   preset: choiceOption("kaggle", ["kaggle", "terabyte"], "Table sizes of Criteo Kaggle (D = 16) or Terabyte (D = 64)"),
   cardinalities: integersOption([], ",", "Rows of each table"),
-  tables: integerOption(7, 0, "How many of the largest tables to store as TT-cores"),
-  ranks: integersOption([8, 16, 32, 64], ",", "TT-ranks to compare"),
+  tables: integerOption(7, 0, "How many of the largest tables to store as TT-cores; with a budget the most that may be"),
+  ranks: integersOption([8, 16, 32, 64], ",", "TT-ranks to compare; with a budget the largest one bounds it"),
   embeddingDim: integerOption(16, 1, "Columns D of every table; a preset has its own"),
+  budget: bytesOption(0, "Bytes that all tables may take, such as 20MB: ranks, and with a data set caches, are chosen to fit"),
+  ratio: numberOption(0, false, "The budget as a ratio: how many times smaller the tables get"),
+  shapes: SHAPES,
 };
 
 /** Reads the settings that flags give; the others stay away. Throws `E_OPTION`. */

@@ -1,5 +1,8 @@
 import type { CacheConfig } from "@tt-rec/dlrm";
+import type { ShapeRule } from "@tt-rec/tt-math";
+import { type BytesSetting, bytesOption } from "./bytes-option.ts";
 import { booleanOption, choiceOption, integerOption, integersOption, numberOption, type OptionSpec } from "./option-spec.ts";
+import { SHAPES } from "./shapes-option.ts";
 
 /** Everything that determines a training run, besides the data set. */
 export interface TrainSettings {
@@ -8,6 +11,8 @@ export interface TrainSettings {
   readonly topMlp: readonly number[];
   readonly ttTables: number;
   readonly ttRanks: number;
+  readonly ttShapes: ShapeRule;
+  readonly budget: BytesSetting;
   readonly cacheShare: number;
   readonly cacheWarmup: number;
   readonly cacheRefresh: number;
@@ -30,6 +35,11 @@ export const TRAIN_OPTIONS: { readonly [name in keyof TrainSettings]: OptionSpec
   topMlp: integersOption([512, 256, 1], "-", "Output widths of the top MLP; the last is 1"),
   ttTables: integerOption(0, 0, "How many of the largest tables to store as TT-cores; 0 trains the uncompressed model"),
   ttRanks: integerOption(32, 1, "TT-rank R of those tables, clipped where a bond allows less"),
+  ttShapes: SHAPES,
+  budget: bytesOption(
+    0,
+    "Bytes that all tables may take, such as 20MB: chooses TT tables, their ranks and caches as tt-rec plan does; 0 means no budget",
+  ),
   cacheShare: numberOption(
     0,
     true,

@@ -13,9 +13,11 @@ export const METADATA_KEY = "__metadata__";
 export const ELEMENT_ARRAYS: { readonly [T in ElementType]: new (buffer: ArrayBuffer) => ElementArrays[T] } = {
   F32: Float32Array,
   F64: Float64Array,
+  F16: Uint16Array,
+  I8: Int8Array,
   U8: Uint8Array,
   U32: Uint32Array,
 };
 
 /** Bytes an element of each type. */
-export const ELEMENT_BYTES: { readonly [T in ElementType]: number } = { F32: 4, F64: 8, U8: 1, U32: 4 };
+export const ELEMENT_BYTES: { readonly [T in ElementType]: number } = { F32: 4, F64: 8, F16: 2, I8: 1, U8: 1, U32: 4 };

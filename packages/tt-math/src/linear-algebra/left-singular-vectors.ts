@@ -1,5 +1,6 @@
 import { applyQ, householder, triangleOfTranspose } from "./householder.ts";
 import { rightSingularVectors } from "./jacobi.ts";
+import { transpose } from "./qr.ts";
 
 /** The left half of a singular value decomposition. */
 export interface LeftVectors {
@@ -37,12 +38,4 @@ export function leftSingularVectors(matrix: Float64Array, rows: number, columns:
       return result;
     },
   };
-}
-
-function transpose(matrix: Float64Array, rows: number, columns: number): Float64Array {
-  const result = new Float64Array(rows * columns);
-  for (let i = 0; i < rows; i++) {
-    for (let j = 0; j < columns; j++) result[j * rows + i] = matrix[i * columns + j];
-  }
-  return result;
 }

@@ -8,6 +8,19 @@ export function modeTensor(
   rowShape: readonly number[],
   columnShape: readonly number[],
 ): Float64Array {
+  const { rows, columns } = positions(rowShape, columnShape);
+  const tensor = new Float64Array(rows.length * columns.length);
+  for (let from = 0, row = 0; from < table.length; row++) {
+    for (let column = 0; column < columns.length; column++) tensor[rows[row] + columns[column]] = table[from++];
+  }
+  return tensor;
+}
+
+/** Where the rows and the columns of a table lie in its mode tensor; element (i, j) is at rows[i] + columns[j]. */
+export function positions(
+  rowShape: readonly number[],
+  columnShape: readonly number[],
+): { rows: Float64Array; columns: Float64Array } {
   const columnStrides = new Array<number>(columnShape.length);
   const rowStrides = new Array<number>(rowShape.length);
   let size = 1;
@@ -16,17 +29,11 @@ export function modeTensor(
     rowStrides[k] = size * columnShape[k];
     size *= columnShape[k] * rowShape[k];
   }
-  const columns = positions(columnShape, columnStrides);
-  const rows = positions(rowShape, rowStrides);
-  const tensor = new Float64Array(size);
-  for (let from = 0, row = 0; from < table.length; row++) {
-    for (let column = 0; column < columns.length; column++) tensor[rows[row] + columns[column]] = table[from++];
-  }
-  return tensor;
+  return { rows: expand(rowShape, rowStrides), columns: expand(columnShape, columnStrides) };
 }
 
 /** Where each index of a row-major `shape` lies when its digits have the given strides. */
-function positions(shape: readonly number[], strides: readonly number[]): Float64Array {
+function expand(shape: readonly number[], strides: readonly number[]): Float64Array {
   let result = new Float64Array(1);
   for (const [k, factor] of shape.entries()) {
     const finer = new Float64Array(result.length * factor);

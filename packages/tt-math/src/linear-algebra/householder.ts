@@ -1,18 +1,24 @@
 import { addScaled, dot } from "./vector-loops.ts";
 
+/** Columns shorter than this count as zero: their squares would lose digits. What comes in is scaled to about 1. */
+const TINY = 1e-140;
+
 /**
- * QR factorization in place by Householder reflections; `length` ≥ `count` is the length of each of the `count` columns,
- * which lie one after the other.
+ * QR factorization in place by Householder reflections of `count` columns, which lie one after the other, each of `length`.
  *
- * R replaces the upper triangle; below it lie the reflectors without their leading 1. Returns their factors τ.
+ * R replaces the upper triangle; below it lie the reflectors without their leading 1. Returns their min(length, count)
+ * factors τ. The elements should be scaled to about 1.
  */
 export function householder(columns: Float64Array, length: number, count: number): Float64Array {
-  const factors = new Float64Array(count);
-  for (let j = 0; j < count; j++) {
+  const factors = new Float64Array(Math.min(length, count));
+  for (let j = 0; j < factors.length; j++) {
     const pivot = j * length + j;
     const below = length - j - 1;
     const norm = Math.sqrt(dot(columns, pivot, columns, pivot, below + 1));
-    if (norm === 0) continue;
+    if (norm < TINY) {
+      columns.fill(0, pivot, pivot + below + 1);
+      continue;
+    }
     const value = columns[pivot];
     const reflected = value > 0 ? -norm : norm;
     factors[j] = (reflected - value) / reflected;

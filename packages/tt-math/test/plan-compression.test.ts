@@ -1,5 +1,17 @@
 import test from "ava";
-import { KAGGLE_CARDINALITIES, planCompression, TERABYTE_CARDINALITIES } from "../src/index.ts";
+import fc from "fast-check";
+import {
+  compactShape,
+  createTTShape,
+  KAGGLE_CARDINALITIES,
+  parameterCount,
+  planCompression,
+  suggestShape,
+  TERABYTE_CARDINALITIES,
+} from "../src/index.ts";
+import { fillKnapsack } from "../src/plan/knapsack.ts";
+
+const RUNS = process.env.TT_REC_LONG ? 3000 : 300;
 
 const RANKS = [8, 16, 32, 64];
 const KAGGLE = { embeddingDim: 16, numEmbeddings: KAGGLE_CARDINALITIES };
@@ -126,7 +138,17 @@ test("tables keep their order, and of equal ones the first are compressed", (t) 
       [4, 2000, "dense"],
     ],
   );
-  t.deepEqual(plan.tables[0], { index: 0, numEmbeddings: 500, kind: "dense", parameters: 8000, bytes: 32000, ratio: 1 });
+  t.deepEqual(plan.tables[0], {
+    index: 0,
+    numEmbeddings: 500,
+    kind: "dense",
+    parameters: 8000,
+    bytes: 32000,
+    paddingRows: 0,
+    cacheRows: 0,
+    cacheBytes: 0,
+    ratio: 1,
+  });
   t.is(plan.bytes, sum(plan.tables.map((table) => table.bytes)));
   t.is(plan.ratio, (4 * 16 * 7500) / plan.bytes);
 });
@@ -141,4 +163,130 @@ test("requests that cannot be met are refused", (t) => {
     message: "numEmbeddings[1] = -1 is not a positive integer",
   });
   t.throws(() => planCompression({ ...KAGGLE, tables: 1, ranks: 0 }), { code: "E_OPTION" });
+  t.throws(() => planCompression({ ...KAGGLE, budgetBytes: 1e6, targetRatio: 3 }), {
+    code: "E_OPTION",
+    message: "a plan takes budgetBytes or targetRatio, not both",
+  });
+  t.throws(() => planCompression(KAGGLE), {
+    code: "E_OPTION",
+    message: "a plan needs tables and ranks, or budgetBytes, or targetRatio",
+  });
+  t.throws(() => planCompression({ ...KAGGLE, budgetBytes: 1000 }), {
+    code: "E_OPTION",
+    message: /^a budget of 1000 bytes is below/,
+  });
+  t.throws(() => planCompression({ embeddingDim: [4], numEmbeddings: [5, 6], tables: 0, ranks: 8 }), { code: "E_SHAPE" });
+  t.throws(() => planCompression({ embeddingDim: 4, numEmbeddings: [5], histograms: [[1, 2]], budgetBytes: 99 }), {
+    code: "E_SHAPE",
+    message: "histograms[0] has 2 entries, the table has 5 rows",
+  });
+});
+
+test("a budget and a ratio are kept, and what is larger serves more", (t) => {
+  let before = 0;
+  for (const budgetBytes of [2e6, 5e6, 2e7, 1e8]) {
+    const plan = planCompression({ ...KAGGLE, budgetBytes });
+    t.true(plan.bytes <= budgetBytes && plan.bytes > 0.8 * budgetBytes, `${plan.bytes} of ${budgetBytes}`);
+    t.is(plan.bytes, sum(plan.tables.map(({ bytes, cacheBytes }) => bytes + cacheBytes)));
+    t.true(plan.bytes > before);
+    before = plan.bytes;
+  }
+  const plan = planCompression({ ...KAGGLE, targetRatio: 117.4 });
+  t.true(plan.ratio >= 117.4);
+  // Small tables stay as they are, the largest do not.
+  t.deepEqual(
+    plan.tables
+      .filter(({ kind }) => kind === "tt")
+      .map(({ numEmbeddings }) => numEmbeddings)
+      .sort((a, b) => b - a)
+      .slice(0, 5),
+    [10_131_227, 8_351_593, 7_046_547, 5_461_306, 2_202_608],
+  );
+  t.is(planCompression({ ...KAGGLE, budgetBytes: 1e10 }).ratio, 1);
+  const two = planCompression({ ...KAGGLE, budgetBytes: 1.2e9, tables: 2, ranks: 8 });
+  t.deepEqual(
+    two.tables.flatMap(({ numEmbeddings, shape }) => (shape ? [numEmbeddings, Math.max(...shape.ranks)] : [])),
+    [10_131_227, 8, 8_351_593, 8],
+  );
+});
+
+test("histograms buy caches of hot rows where accesses are skewed, and fewer where they are even", (t) => {
+  const rows = 100_000;
+  const skewed = Float64Array.from({ length: rows }, (_, i) => 1e6 / (((i * 7919) % rows) + 1));
+  const even = new Float64Array(rows).fill(3);
+  const plan = planCompression({
+    embeddingDim: 16,
+    numEmbeddings: [rows, rows],
+    histograms: [skewed, even],
+    budgetBytes: 400_000,
+  });
+  t.true(plan.tables[0].cacheRows >= 256 && plan.tables[0].cacheRows > 3 * plan.tables[1].cacheRows);
+  t.is(plan.tables[0].cacheBytes, plan.tables[0].cacheRows * 68);
+  t.true(plan.bytes <= 400_000);
+});
+
+test("int8 cores buy a higher rank than float32 ones", (t) => {
+  const rank = (storage: "int8" | "float32"): number =>
+    Math.max(...(planCompression({ ...KAGGLE, budgetBytes: 1e7, storage }).tables[2].shape?.ranks ?? []));
+  t.true(rank("int8") > rank("float32"));
+});
+
+test("compact shapes have the smallest factor in the middle, little padding, and never more parameters", (t) => {
+  const compact = compactShape(10_131_227, [2, 2, 4], 32);
+  t.true(compact[1] === Math.min(...compact));
+  const count = (rowShape: readonly number[]): number =>
+    parameterCount(createTTShape({ numEmbeddings: 10_131_227, embeddingDim: 16, rowShape, columnShape: [2, 2, 4], ranks: 32 }));
+  t.is(count([200, 220, 250]), 495_360);
+  // 240 x 176 x 240 of the fact sheet has 406,528.
+  t.true(count(compact) <= 406_528, `${compact}`);
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 1, max: 3_000_000 }),
+      fc.constantFrom<number[][]>([4, 4], [2, 2, 4], [2, 2, 2, 3]),
+      fc.nat({ max: 40 }),
+      (n, q, r) => {
+        const found = compactShape(n, q, r + 1);
+        const of = (rowShape: readonly number[]): number =>
+          parameterCount(
+            createTTShape({ numEmbeddings: n, embeddingDim: q.reduce((a, b) => a * b), rowShape, columnShape: q, ranks: r + 1 }),
+          );
+        t.true(found.reduce((a, b) => a * b) >= n);
+        t.true(of(found) <= of(suggestShape(n, q.length)));
+      },
+    ),
+    { numRuns: 100 },
+  );
+  const plan = planCompression({ ...KAGGLE, tables: 7, ranks: 32, shapes: "compact" });
+  t.true(plan.bytes < planCompression({ ...KAGGLE, tables: 7, ranks: 32 }).bytes);
+  const [largest] = plan.tables.filter(({ numEmbeddings }) => numEmbeddings === 10_131_227);
+  t.is(largest.paddingRows, compact.reduce((a, b) => a * b) - 10_131_227);
+});
+
+test("the knapsack keeps the budget and is within one step of the best of all combinations", (t) => {
+  const choice = fc.record({ bytes: fc.integer({ min: 1, max: 60 }), value: fc.integer({ min: 0, max: 40 }) });
+  const tables = fc.array(fc.array(choice, { minLength: 1, maxLength: 5 }), { minLength: 1, maxLength: 5 });
+  fc.assert(
+    fc.property(tables, fc.integer({ min: 1, max: 250 }), (lists, budget) => {
+      const combinations = lists.reduce<number[][]>((all, list) => all.flatMap((one) => list.map((_, k) => [...one, k])), [[]]);
+      const total = (of: "bytes" | "value", taken: number[]): number => sum(taken.map((k, t) => lists[t][k][of]));
+      const fitting = combinations.filter((taken) => total("bytes", taken) <= budget);
+      const found = fillKnapsack(lists, budget);
+      t.is(found === undefined, fitting.length === 0);
+      if (found === undefined) return;
+      t.true(total("bytes", found) <= budget);
+      const best = Math.max(...fitting.map((taken) => total("value", taken)));
+      const step = Math.max(
+        ...lists.map((list) => Math.max(...list.map(({ value }) => value)) - Math.min(...list.map(({ value }) => value))),
+      );
+      t.true(total("value", found) >= best - step, `${total("value", found)} of ${best}`);
+    }),
+    { numRuns: RUNS },
+  );
+});
+
+test("the knapsack spends where a byte buys most, whatever the order of the tables", (t) => {
+  const steps = (value: number) => Array.from({ length: 11 }, (_, k) => ({ bytes: 1 + k, value: k * value }));
+  t.deepEqual(fillKnapsack([steps(1), steps(10)], 12), [0, 10]);
+  t.deepEqual(fillKnapsack([steps(10), steps(1)], 12), [10, 0]);
+  t.deepEqual(fillKnapsack([steps(1), steps(10)], 15), [3, 10]);
 });
