@@ -1,0 +1,194 @@
+import { createRng, mixBits } from "@tt-rec/tensor";
+import { orthonormalize } from "./orthonormalize.ts";
+
+/** Numbers of a sketch. */
+export const SKETCH_WIDTH = 16;
+/** Marks an id without a sketch. */
+const NONE = -1;
+
+/** The ids of one column in some rows: one a row, or those from `offsets[row]` to `offsets[row + 1]`. */
+export interface SketchedIds {
+  /** Indices. */
+  readonly words: Uint32Array;
+  /** Where each row's ids begin; rows + 1 entries. Absent: one id a row. */
+  readonly offsets?: Uint32Array;
+}
+
+/**
+ * A sketch of what each id occurs together with, in the other columns of its rows: a random projection of the
+ * co-occurrence counts, refined by subspace iteration, one pass over the rows a round. Every count is divided by the
+ * square roots of the two ids' own counts, and what follows from those alone is taken out, as in correspondence analysis.
+ *
+ * Only ids that occur at least `minCount` times have one: 128 bytes an id. When that would be more than `maxIds` in all,
+ * the minimum is raised until they are few enough.
+ */
+export class CooccurrenceSketch {
+  /** The count from which on ids have a sketch, as raised by `maxIds`. */
+  readonly minCount: number;
+  readonly #slots: readonly Int32Array[];
+  readonly #starts: readonly number[];
+  readonly #counts: Float64Array;
+  /** What an id adds to those that it occurs with. */
+  #sent: Float32Array;
+  #received: Float32Array;
+
+  /** `counts[column][index]` are occurrences in the rows that follow; index 0, the out-of-vocabulary id, has no sketch. */
+  constructor(counts: readonly Uint32Array[], minCount: number, maxIds: number, seed: number) {
+    this.minCount = raisedMinimum(counts, minCount, maxIds);
+    const starts = [0];
+    this.#slots = counts.map((column) => {
+      const slots = new Int32Array(column.length).fill(NONE);
+      let next = starts[starts.length - 1];
+      for (let index = 1; index < column.length; index++) if (column[index] >= this.minCount) slots[index] = next++;
+      starts.push(next);
+      return slots;
+    });
+    this.#starts = starts;
+    const total = starts[starts.length - 1];
+    this.#counts = new Float64Array(total);
+    for (const [column, slots] of this.#slots.entries()) {
+      for (const [index, slot] of slots.entries()) if (slot !== NONE) this.#counts[slot] = counts[column][index];
+    }
+    this.#sent = randomSigns(total, createRng(seed).uint32());
+    this.#received = new Float32Array(total * SKETCH_WIDTH);
+    this.#scaleSent();
+  }
+
+  /** Adds rows; every pass must see the same ones. */
+  add(rows: number, columns: readonly SketchedIds[]): void {
+    const sums = new Float64Array(columns.length * SKETCH_WIDTH);
+    const all = new Float64Array(SKETCH_WIDTH);
+    for (let row = 0; row < rows; row++) {
+      sums.fill(0);
+      all.fill(0);
+      for (let column = 0; column < columns.length; column++) this.#gather(columns[column], row, column, sums, all);
+      for (let column = 0; column < columns.length; column++) this.#scatter(columns[column], row, column, sums, all);
+    }
+  }
+
+  /** Ends a pass: the sketches become what the next pass sends out. */
+  endPass(): void {
+    this.#finishReceived();
+    [this.#sent, this.#received] = [this.#received, this.#sent.fill(0)];
+    for (let column = 0; column < this.#slots.length; column++) orthonormalize(this.#part(this.#sent, column), SKETCH_WIDTH);
+    this.#scaleSent();
+  }
+
+  /** Ends the last pass. The object holds no sketch afterwards that `idsOf` and `sketchesOf` would not give. */
+  endLastPass(): void {
+    this.#finishReceived();
+    this.#sent = new Float32Array(0);
+  }
+
+  /** Indices of a column that have a sketch, ascending. */
+  idsOf(column: number): Uint32Array {
+    const slots = this.#slots[column];
+    const ids = new Uint32Array(this.#starts[column + 1] - this.#starts[column]);
+    let next = 0;
+    for (const [index, slot] of slots.entries()) if (slot !== NONE) ids[next++] = index;
+    return ids;
+  }
+
+  /** The sketches of those indices, row-major [ids, SKETCH_WIDTH]. A view. */
+  sketchesOf(column: number): Float32Array {
+    return this.#part(this.#received, column);
+  }
+
+  #part(values: Float32Array, column: number): Float32Array {
+    return values.subarray(this.#starts[column] * SKETCH_WIDTH, this.#starts[column + 1] * SKETCH_WIDTH);
+  }
+
+  /** Sums what the ids of a row send, the mean of a list's. */
+  #gather({ words, offsets }: SketchedIds, row: number, column: number, sums: Float64Array, all: Float64Array): void {
+    const [from, to] = offsets === undefined ? [row, row + 1] : [offsets[row], offsets[row + 1]];
+    const slots = this.#slots[column];
+    const sent = this.#sent;
+    const at = column * SKETCH_WIDTH;
+    for (let position = from; position < to; position++) {
+      const slot = slots[words[position]];
+      if (slot === NONE) continue;
+      const share = 1 / (to - from);
+      for (let j = 0, source = slot * SKETCH_WIDTH; j < SKETCH_WIDTH; j++, source++) {
+        const value = sent[source] * share;
+        sums[at + j] += value;
+        all[j] += value;
+      }
+    }
+  }
+
+  #scatter({ words, offsets }: SketchedIds, row: number, column: number, sums: Float64Array, all: Float64Array): void {
+    const [from, to] = offsets === undefined ? [row, row + 1] : [offsets[row], offsets[row + 1]];
+    const slots = this.#slots[column];
+    const received = this.#received;
+    const at = column * SKETCH_WIDTH;
+    for (let position = from; position < to; position++) {
+      const slot = slots[words[position]];
+      if (slot === NONE) continue;
+      for (let j = 0, goal = slot * SKETCH_WIDTH; j < SKETCH_WIDTH; j++, goal++) received[goal] += all[j] - sums[at + j];
+    }
+  }
+
+  #scaleSent(): void {
+    scaleRows(this.#sent, this.#counts);
+  }
+
+  /** Divides by the root of the counts, and takes out the direction of these roots: it is there in any data. */
+  #finishReceived(): void {
+    scaleRows(this.#received, this.#counts);
+    for (let column = 0; column < this.#slots.length; column++) {
+      const counts = this.#counts.subarray(this.#starts[column], this.#starts[column + 1]);
+      removeTrivial(this.#part(this.#received, column), counts);
+    }
+  }
+}
+
+/** Smallest count of at least `minCount` from which on no more than `maxIds` ids are left. */
+function raisedMinimum(counts: readonly Uint32Array[], minCount: number, maxIds: number): number {
+  const atLeast = (least: number): number =>
+    counts.reduce((sum, column) => {
+      let ids = 0;
+      for (let index = 1; index < column.length; index++) if (column[index] >= least) ids++;
+      return sum + ids;
+    }, 0);
+  let low = minCount;
+  if (atLeast(low) <= maxIds) return low;
+  let high = 2 * low;
+  while (atLeast(high) > maxIds) [low, high] = [high, 2 * high];
+  // Too many at `low`, few enough at `high`.
+  while (high - low > 1) {
+    const middle = Math.floor((low + high) / 2);
+    if (atLeast(middle) > maxIds) low = middle;
+    else high = middle;
+  }
+  return high;
+}
+
+/** A row of random signs for each slot. */
+function randomSigns(slots: number, seed: number): Float32Array {
+  const signs = new Float32Array(slots * SKETCH_WIDTH);
+  for (let slot = 0, at = 0; slot < slots; slot++) {
+    const bits = mixBits(mixBits(slot) ^ seed);
+    for (let j = 0; j < SKETCH_WIDTH; j++, at++) signs[at] = (bits >>> j) & 1 ? 1 : -1;
+  }
+  return signs;
+}
+
+function scaleRows(values: Float32Array, counts: Float64Array): void {
+  for (let slot = 0, at = 0; slot < counts.length; slot++) {
+    const scale = 1 / Math.sqrt(counts[slot]);
+    for (let j = 0; j < SKETCH_WIDTH; j++, at++) values[at] *= scale;
+  }
+}
+
+function removeTrivial(values: Float32Array, counts: Float64Array): void {
+  const projection = new Float64Array(SKETCH_WIDTH);
+  const total = counts.reduce((sum, count) => sum + count, 0);
+  for (let row = 0, at = 0; row < counts.length; row++) {
+    const root = Math.sqrt(counts[row]);
+    for (let j = 0; j < SKETCH_WIDTH; j++, at++) projection[j] += root * values[at];
+  }
+  for (let row = 0, at = 0; row < counts.length; row++) {
+    const share = Math.sqrt(counts[row]) / total;
+    for (let j = 0; j < SKETCH_WIDTH; j++, at++) values[at] -= share * projection[j];
+  }
+}
