@@ -5,7 +5,7 @@ import { createParsedRows, type ParsedRows, parsedBlock } from "./parsed-rows.ts
 import type { RowBlock } from "./row-block.ts";
 import type { LogSource, ScanState } from "./row-source.ts";
 
-/** Rows of a block: each column of it is written to scratch in one piece of 128 KiB. */
+/** Most rows of a block: each column of it is written to scratch in one piece of 128 KiB. */
 const BLOCK_ROWS = 1 << 15;
 /** Bytes kept of an unfinished line beyond the longest good row, so that every fault is found in what is kept. */
 const SLACK = 16;
@@ -15,8 +15,11 @@ const SLACK = 16;
  * throws `E_ROW` with file, line and column. Memory is one chunk, one block and one line.
  */
 export async function* scanRows(source: LogSource, schema: LogSchema, state: ScanState): AsyncGenerator<RowBlock> {
-  const block = createParsedRows(schema, BLOCK_ROWS);
-  const scanner = createScanner(source.name, schema, state, block);
+  if (schema.wide?.length || schema.lists?.length) {
+    throw new TtError("E_OPTION", `${source.name} is a log of one 32-bit id a column; the schema has wide or list columns`);
+  }
+  let block = createParsedRows(schema, 0);
+  let scanner = createScanner(source.name, schema, state, block);
   const line = new Uint8Array(longestRow(schema) + SLACK);
   let carried = 0;
   const carry = (bytes: Uint8Array): void => {
@@ -28,6 +31,11 @@ export async function* scanRows(source: LogSource, schema: LogSchema, state: Sca
 
   for await (const chunk of source.chunks()) {
     state.bytes += chunk.length;
+    if (block.capacity === 0) {
+      // A small log needs less room; a row has more than one byte.
+      block = createParsedRows(schema, Math.min(BLOCK_ROWS, Math.max(chunk.length, 1)));
+      scanner = createScanner(source.name, schema, state, block);
+    }
     let position = 0;
     if (carried > 0) {
       const lineFeed = chunk.indexOf(LINE_FEED);

@@ -92,7 +92,25 @@ function checkOptions(value: unknown, sources: number): void {
   for (const key of ["minFrequency", "maxBadRows", "rowsPerBatch"]) whole(options[key], `options.${key}`);
   if (options.maxIndexRange !== null) whole(options.maxIndexRange, "options.maxIndexRange", 1);
   string(options.idOrder, "options.idOrder");
+  checkSplit(options.split);
   inRange(() => checkSettings(value as Manifest["options"], sources));
+}
+
+const SPLIT_FIELDS: Readonly<Record<string, readonly string[]>> = {
+  days: ["days", "validationShare"],
+  fractions: ["test", "validation"],
+  ranges: SPLITS,
+};
+
+function checkSplit(value: unknown): void {
+  const by = (value as Json | null | undefined)?.by;
+  const fields = typeof by === "string" && Object.hasOwn(SPLIT_FIELDS, by) ? SPLIT_FIELDS[by] : [];
+  const split = object(value, "options.split", ["by", ...fields]);
+  if (by !== "ranges") return;
+  for (const part of SPLITS) {
+    const ends = list(split[part], `options.split.${part}`);
+    same(ends.length, 2, `the ends of options.split.${part}`, "the first row and the one after the last");
+  }
 }
 
 /** The record batches must follow each other, with room for Arrow's header before and its footer after them. */
