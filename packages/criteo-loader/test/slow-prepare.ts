@@ -1,29 +1,12 @@
-// A child process of node.test.ts: prepares argv[2] into argv[3] slowly, and tells its pass after each chunk.
-import { nodeDirectory } from "@tt-rec/tensor/node";
-import { prepare } from "../src/index.ts";
-import { logFile } from "../src/node.ts";
+// A child process of node.test.ts: prepares argv[3…] into argv[2] and tells each step that is done.
+import { logFile, prepareFiles } from "../src/node.ts";
 
-const [, , path, target] = process.argv;
-const log = logFile(path);
-let pass = 0;
-await prepare(
-  [
-    {
-      name: "log",
-      async *chunks() {
-        pass++;
-        let chunk = 0;
-        for await (const bytes of log.chunks()) {
-          for (let start = 0; start < bytes.length; start += 20_000) {
-            yield bytes.subarray(start, start + 20_000);
-            process.send?.(`${pass}.${chunk++}`);
-            await new Promise((resolve) => setTimeout(resolve, 3));
-          }
-        }
-      },
-    },
-  ],
-  nodeDirectory(target),
-  { rowsPerBatch: 64, replace: true },
-);
+const [, , target, ...paths] = process.argv;
+await prepareFiles(paths.map((path) => logFile(path)), target, {
+  rowsPerBatch: 64,
+  minFrequency: 2,
+  replace: true,
+  threads: 2,
+  onProgress: ({ pass }) => process.send?.(pass),
+});
 process.send?.("done");

@@ -1,5 +1,6 @@
-import type { PrepareOptions } from "@tt-rec/criteo-loader";
 import type { GenerateOptions } from "../commands/generate.ts";
+import type { PrepareSettings } from "../commands/prepare.ts";
+import { MACHINE_OPTIONS } from "./machine-options.ts";
 import { booleanOption, choiceOption, integerOption, integersOption, numberOption, type OptionSpec } from "./option-spec.ts";
 import type { RawSettings } from "./resolve-settings.ts";
 
@@ -14,7 +15,10 @@ export const GENERATE_OPTIONS: OptionSpecs<GenerateOptions> = {
 };
 
 type PrepareFlags = Required<
-  Pick<PrepareOptions, "days" | "validationShare" | "minFrequency" | "maxIndexRange" | "maxBadRows" | "replace">
+  Pick<
+    PrepareSettings,
+    "days" | "validationShare" | "minFrequency" | "maxIndexRange" | "maxBadRows" | "replace" | "threads" | "memory"
+  >
 >;
 
 const DAYS: OptionSpec<number | "files"> = {
@@ -33,6 +37,8 @@ export const PREPARE_OPTIONS: OptionSpecs<PrepareFlags> = {
   maxIndexRange: integerOption(0, 0, "Raw ids are taken modulo this number; 0 takes them as they are"),
   maxBadRows: integerOption(0, 0, "Malformed rows to skip and count before one is an error"),
   replace: booleanOption(false, "Replace the data set that the folder holds"),
+  threads: { ...MACHINE_OPTIONS.threads, description: "Threads that work; their number changes nothing in the data set" },
+  memory: integerOption(2 ** 30, 2 ** 20, "Bytes for hash tables; a dictionary that needs more is learned in parts"),
 };
 
 /** Settings of `plan` that its flags can give. */

@@ -1,17 +1,9 @@
 import { sha256 } from "@tt-rec/tensor";
 import { AsyncByteQueue, Message, RecordBatchFileWriter, type Schema } from "apache-arrow";
 import type { LogSchema } from "../log/log-schema.ts";
+import type { RowBlock } from "../log/row-block.ts";
 import type { BatchRegion, ManifestFile } from "../manifest/manifest.ts";
 import { arrowSchema, recordBatch } from "./arrow-columns.ts";
-import type { RowColumns } from "./row-columns.ts";
-
-/** Encoded rows and how many of them count. */
-export interface FilledColumns {
-  /** The rows. */
-  readonly columns: RowColumns;
-  /** Rows that are filled. */
-  readonly rows: number;
-}
 
 /** Where the parts of an Arrow file lie, known once it is written. */
 export type FileLayout = Pick<ManifestFile, "rows" | "batches">;
@@ -22,7 +14,7 @@ export type FileLayout = Pick<ManifestFile, "rows" | "batches">;
  */
 export async function* writeArrowFile(
   schema: LogSchema,
-  batches: AsyncIterable<FilledColumns>,
+  batches: AsyncIterable<RowBlock>,
 ): AsyncGenerator<Uint8Array, FileLayout> {
   const types = arrowSchema(schema);
   const sink = new PieceSink();
@@ -34,7 +26,7 @@ export async function* writeArrowFile(
   let end = header.length;
   yield header;
   for await (const batch of batches) {
-    writer.write(recordBatch(types, batch.columns, batch.rows));
+    writer.write(recordBatch(types, batch));
     const bytes = sink.take();
     regions.push({ offset: end, byteLength: bytes.length, rows: batch.rows, sha256: await sha256(bytes) });
     end += bytes.length;

@@ -1,19 +1,36 @@
 import type { SavedDictionary } from "../dictionary/dictionaries-file.ts";
 import type { LogSchema } from "../log/log-schema.ts";
-import type { SketchedIds } from "./cooccurrence-sketch.ts";
+import type { IdColumn } from "../log/row-block.ts";
 
-/** Some training rows with learned ids. */
+/** Names of the id orders. */
+export const ID_ORDERS = ["first-seen"] as const;
+
+/** How the ids of a column are numbered: "first-seen" by first appearance in the training rows, as in DLRM. */
+export type IdOrderName = (typeof ID_ORDERS)[number];
+
+/** Some training rows, without their labels: an order may not learn from them. */
 export interface LearnedBlock {
+  /** Number of rows. */
   readonly rows: number;
-  readonly ids: readonly SketchedIds[];
+  /** Dense features, row-major [rows, F]. */
+  readonly dense: Float32Array;
+  /** Indices in first-seen order, one entry an id column. */
+  readonly ids: readonly IdColumn[];
 }
-/** What is known once the dictionaries are learned. */
+
+/** What is known once the dictionaries are learned: first-seen order, rare ids dropped, index 0 out of vocabulary. */
 export interface LearnedRows {
+  /** Columns of the log. */
   readonly schema: LogSchema;
+  /** Number of training rows. */
   readonly rows: number;
+  /** Number of indices of each id column, index 0 included. */
   readonly cardinalities: readonly number[];
+  /** Raw values and counts of a column. */
   dictionary(column: number): Promise<SavedDictionary>;
+  /** Training rows in the order of the log; may be called several times. A block holds until the next is asked for. */
   blocks(): AsyncIterable<LearnedBlock>;
 }
-/** New index of each index. */
+
+/** Gives the new index of each index of each column: a permutation that leaves 0 in its place; undefined changes nothing. */
 export type IdOrder = (learned: LearnedRows) => Promise<readonly (Uint32Array | undefined)[]>;
