@@ -9,6 +9,18 @@ export type { IdColumn, RowBlock } from "./log/row-block.ts";
 export type { LogSource, RowSource, ScanState, SourceFacts, SourceRecipe } from "./log/row-source.ts";
 export type { BatchRegion, DictionaryFile, Manifest, ManifestFile, SourceRows, Split } from "./manifest/manifest.ts";
 export type { IdOrderName } from "./order/id-order.ts";
+export type { RowShape } from "./order/similarity-order.ts";
 export { prepare } from "./prepare/prepare.ts";
 export type { PreparedWith, PrepareOptions, PrepareProgress } from "./prepare/prepare-options.ts";
 export type { RowRange, SplitRule } from "./prepare/split-rows.ts";
+export { arrowSource } from "./table/arrow-source.ts";
+export { delimitedSource } from "./table/delimited-source.ts";
+export { type NegativeOptions, withNegatives } from "./table/negatives.ts";
+export { type OpenFile, parquetSource } from "./table/parquet-source.ts";
+export {
+  type CategoricalColumn,
+  type DenseColumn,
+  logSchemaOf,
+  parseTableSchema,
+  type TableSchema,
+} from "./table/table-schema.ts";

@@ -1,2 +1,4 @@
+export { type DuckdbOptions, prepareInDuckdb } from "./duckdb/prepare-in-duckdb.ts";
 export { logFile } from "./node/log-file.ts";
 export { type PrepareFilesOptions, prepareFiles } from "./node/prepare-files.ts";
+export { tableFile } from "./node/table-file.ts";

@@ -43,7 +43,9 @@ export async function loadDictionary(directory: Directory, manifest: Manifest, c
   const dictionary = await readDictionary(directory, file);
   const cardinality = manifest.cardinalities[column];
   const { words } = idColumnKinds(manifest.schema)[column];
-  checkLength(dictionary.values, (cardinality - 1) * words, file.name, "values");
+  // Hashed ids need no values.
+  const values = manifest.options.hashSize === null ? cardinality - 1 : 0;
+  checkLength(dictionary.values, values * words, file.name, "values");
   checkLength(dictionary.counts, cardinality, file.name, "counts");
   return dictionary;
 }

@@ -1,4 +1,5 @@
 import { type Directory, TtError } from "@tt-rec/tensor";
+import { hashIndices } from "../learn/hash-column.ts";
 import { IdTable } from "../learn/id-table.ts";
 import { idColumnKinds } from "../log/log-schema.ts";
 import type { Manifest } from "../manifest/manifest.ts";
@@ -29,16 +30,16 @@ export async function openEncoder(directory: Directory): Promise<Encoder> {
   const manifest = await readManifest(directory);
   const kinds = idColumnKinds(manifest.schema);
   const tables: IdTable[] = [];
-  for (const column of kinds.keys()) tables.push(await loadTable(directory, manifest, column));
-  const range = manifest.options.maxIndexRange;
+  const { maxIndexRange: range, hashSize } = manifest.options;
+  if (hashSize === null) for (const column of kinds.keys()) tables.push(await loadTable(directory, manifest, column));
 
   const encodeColumn = (column: number, words: Uint32Array): Uint32Array => {
-    const table = tables[column];
-    if (table === undefined) throw new TtError("E_INDEX", `table ${column} was asked for, there are ${tables.length}`);
+    if (kinds[column] === undefined) throw new TtError("E_INDEX", `table ${column} was asked for, there are ${kinds.length}`);
     const narrow = kinds[column].words === 1;
     const raw = Int32Array.from(narrow && range !== null ? words.map((word) => word % range) : words);
     const indices = new Int32Array(words.length / kinds[column].words);
-    table.lookUp(raw, indices.length, indices);
+    if (hashSize === null) tables[column].lookUp(raw, indices.length, indices);
+    else hashIndices(raw, kinds[column].words, indices.length, hashSize, indices);
     return new Uint32Array(indices.buffer);
   };
   return {

@@ -3,6 +3,7 @@ import type { RowRange } from "../prepare/split-rows.ts";
 import { type ColumnRun, RUN_IDS } from "../stage/read-column.ts";
 import type { Scratch } from "../stage/scratch.ts";
 import type { ColumnFiles } from "./column-files.ts";
+import { hashColumn } from "./hash-column.ts";
 import { IdTable, tableBytes } from "./id-table.ts";
 import { learnPartitions } from "./learn-partitions.ts";
 
@@ -17,6 +18,8 @@ export interface LearnRule {
   readonly minFrequency: number;
   /** Raw ids of one word are taken modulo this; null takes them as they are. */
   readonly maxIndexRange: number | null;
+  /** Indices are hashes modulo this, plus 1; null learns a dictionary. */
+  readonly hashSize: number | null;
   /** Bytes that the hash table may take. */
   readonly tableBytes: number;
 }
@@ -26,6 +29,7 @@ export interface LearnRule {
  * its rows. A table that would outgrow its bytes is learned in partitions instead, with the same result.
  */
 export function learnColumn(files: ColumnFiles, column: number, rule: LearnRule, scratch: Scratch): SavedDictionary {
+  if (rule.hashSize !== null) return hashColumn(files, rule, rule.hashSize);
   const learned = learnInMemory(files, rule) ?? learnPartitions(files, column, rule, partitionsFor(files, rule), scratch);
   return rule.minFrequency > 1 ? dropRare(files, learned, rule.minFrequency) : learned;
 }

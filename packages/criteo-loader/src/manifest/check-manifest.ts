@@ -87,10 +87,11 @@ function checkSources(value: unknown): void {
 }
 
 function checkOptions(value: unknown, sources: number): void {
-  const keys = ["split", "minFrequency", "maxIndexRange", "maxBadRows", "rowsPerBatch", "idOrder"];
+  const keys = ["split", "minFrequency", "maxIndexRange", "maxBadRows", "rowsPerBatch", "idOrder", "hashSize"];
   const options = object(value, "options", keys);
   for (const key of ["minFrequency", "maxBadRows", "rowsPerBatch"]) whole(options[key], `options.${key}`);
   if (options.maxIndexRange !== null) whole(options.maxIndexRange, "options.maxIndexRange", 1);
+  if (options.hashSize !== null) whole(options.hashSize, "options.hashSize", 1);
   string(options.idOrder, "options.idOrder");
   checkSplit(options.split);
   inRange(() => checkSettings(value as Manifest["options"], sources));
@@ -140,7 +141,8 @@ function checkFile(value: unknown, path: string, planned: PlannedFile, rowsPerBa
 
 function object(value: unknown, path: string, keys: readonly string[], optional: readonly string[] = []): Json {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return wrong(path, value, "an object");
-  for (const key of Object.keys(value)) if (!keys.includes(key) && !optional.includes(key)) throw corrupt(`${path} has an unknown field "${key}"`);
+  for (const key of Object.keys(value))
+    if (!keys.includes(key) && !optional.includes(key)) throw corrupt(`${path} has an unknown field "${key}"`);
   for (const key of keys) if (!Object.hasOwn(value, key)) throw corrupt(`${path} lacks the field "${key}"`);
   return value as Json;
 }

@@ -17,22 +17,15 @@ const PART_BYTES = 1 << 25;
  * its checksum or goes on after its last member. A `range` of bytes takes the lines that begin there, of a plain file.
  */
 export function logFile(path: string, range?: readonly [start: number, end: number]): LogSource {
-  const guarded = async <T>(read: () => Promise<T>): Promise<T> => {
-    try {
-      return await read();
-    } catch (error) {
-      throw fileError(error as NodeJS.ErrnoException, path);
-    }
-  };
   return {
     name: path,
     identity: () =>
-      guarded(async () => {
+      guarded(path, async () => {
         const { size, mtimeMs } = await stat(path);
         return `${size} bytes of ${mtimeMs}`;
       }),
     parts: () =>
-      guarded(async () => {
+      guarded(path, async () => {
         const { gzip, byteLength } = await sniff(path);
         return gzip ? [{ kind: "log", path }] : plainParts(path, byteLength);
       }),
@@ -47,6 +40,19 @@ export function logFile(path: string, range?: readonly [start: number, end: numb
       }
     },
   };
+}
+
+async function guarded<T>(path: string, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    throw fileError(error as NodeJS.ErrnoException, path);
+  }
+}
+
+/** Whether a file starts as gzip does. Throws the errors of `logFile`. */
+export async function isGzip(path: string): Promise<boolean> {
+  return (await guarded(path, () => sniff(path))).gzip;
 }
 
 async function sniff(path: string): Promise<{ gzip: boolean; byteLength: number }> {
@@ -73,7 +79,10 @@ async function* linesOf(path: string, start: number, end: number): AsyncGenerato
   // The byte before tells whether a line begins at `start`.
   let position = Math.max(0, start - 1);
   let begun = start === 0;
-  for await (const chunk of createReadStream(path, { highWaterMark: CHUNK_BYTES, start: position }) as AsyncIterable<Uint8Array>) {
+  for await (const chunk of createReadStream(path, {
+    highWaterMark: CHUNK_BYTES,
+    start: position,
+  }) as AsyncIterable<Uint8Array>) {
     let from = 0;
     if (!begun) {
       from = chunk.indexOf(LINE_FEED) + 1;

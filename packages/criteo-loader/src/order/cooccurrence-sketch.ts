@@ -1,18 +1,11 @@
 import { createRng, mixBits } from "@tt-rec/tensor";
+import type { IdColumn } from "../log/row-block.ts";
 import { orthonormalize } from "./orthonormalize.ts";
 
 /** Numbers of a sketch. */
 export const SKETCH_WIDTH = 16;
 /** Marks an id without a sketch. */
 const NONE = -1;
-
-/** The ids of one column in some rows: one a row, or those from `offsets[row]` to `offsets[row + 1]`. */
-export interface SketchedIds {
-  /** Indices. */
-  readonly words: Uint32Array;
-  /** Where each row's ids begin; rows + 1 entries. Absent: one id a row. */
-  readonly offsets?: Uint32Array;
-}
 
 /**
  * A sketch of what each id occurs together with, in the other columns of its rows: a random projection of the
@@ -55,7 +48,7 @@ export class CooccurrenceSketch {
   }
 
   /** Adds rows; every pass must see the same ones. */
-  add(rows: number, columns: readonly SketchedIds[]): void {
+  add(rows: number, columns: readonly IdColumn[]): void {
     const sums = new Float64Array(columns.length * SKETCH_WIDTH);
     const all = new Float64Array(SKETCH_WIDTH);
     for (let row = 0; row < rows; row++) {
@@ -99,7 +92,7 @@ export class CooccurrenceSketch {
   }
 
   /** Sums what the ids of a row send, the mean of a list's. */
-  #gather({ words, offsets }: SketchedIds, row: number, column: number, sums: Float64Array, all: Float64Array): void {
+  #gather({ words, offsets }: IdColumn, row: number, column: number, sums: Float64Array, all: Float64Array): void {
     const [from, to] = offsets === undefined ? [row, row + 1] : [offsets[row], offsets[row + 1]];
     const slots = this.#slots[column];
     const sent = this.#sent;
@@ -116,7 +109,7 @@ export class CooccurrenceSketch {
     }
   }
 
-  #scatter({ words, offsets }: SketchedIds, row: number, column: number, sums: Float64Array, all: Float64Array): void {
+  #scatter({ words, offsets }: IdColumn, row: number, column: number, sums: Float64Array, all: Float64Array): void {
     const [from, to] = offsets === undefined ? [row, row + 1] : [offsets[row], offsets[row + 1]];
     const slots = this.#slots[column];
     const received = this.#received;

@@ -2,10 +2,13 @@ import { bisectRows } from "./bisect-rows.ts";
 import { CooccurrenceSketch, SKETCH_WIDTH } from "./cooccurrence-sketch.ts";
 import type { IdOrder } from "./id-order.ts";
 
+/** Row shape of a table of so many rows: its product is at least the number. */
+export type RowShape = (cardinality: number) => readonly number[];
+
 /** Options of the order by similarity. */
 export interface SimilarityOptions {
-  /** Row shape of a table of so many rows, as a model will factor it: its product is at least the number. */
-  readonly rowShape: (cardinality: number) => readonly number[];
+  /** As a model will factor the tables. */
+  readonly rowShape: RowShape;
   /** Ids seen fewer times in training rows follow behind, in first-seen order. Default 5. */
   readonly minCount?: number;
   /** Seed of the random projection, a uint32. Default 1. */

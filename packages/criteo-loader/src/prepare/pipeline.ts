@@ -49,7 +49,7 @@ export async function runPipeline(
     await clearDataset(workplace.target);
     journal?.put("cleared", true);
   }
-  const order = resolveOrder(settings.idOrder);
+  const order = resolveOrder(settings.idOrder, options.rowShape);
   const learned = await learnColumns(run, stages, plan.splits.train, order === undefined ? "target" : "aside");
   const ordered = order === undefined ? undefined : await orderColumns(run, stages, plan.splits.train, learned, order);
   const files = await encodeFiles(run, stages, planFiles(plan), ordered?.files ?? schema.ids.map(() => "indices"));
@@ -101,8 +101,8 @@ async function learnColumns(
   train: RowRange,
   dictionary: LearnTask["dictionary"],
 ): Promise<LearnResult[]> {
-  const { minFrequency, maxIndexRange } = settings;
-  const rule = { train, minFrequency, maxIndexRange, tableBytes: workplace.tableBytes };
+  const { minFrequency, maxIndexRange, hashSize } = settings;
+  const rule = { train, minFrequency, maxIndexRange, hashSize, tableBytes: workplace.tableBytes };
   const total = stagedRows(stages);
   const tell = progress(onProgress, "learn", total);
   const known = schema.ids.map((_, column) => journal?.get(`learn-${column}`) as LearnResult | undefined);

@@ -2,6 +2,7 @@ import { TtError } from "@tt-rec/tensor";
 import { CRITEO_SCHEMA, type LogSchema, validateSchema } from "../log/log-schema.ts";
 import { SPLITS } from "../manifest/manifest.ts";
 import { ID_ORDERS, type IdOrderName } from "../order/id-order.ts";
+import type { RowShape } from "../order/similarity-order.ts";
 import type { SplitRule } from "./split-rows.ts";
 
 /** How far `prepare` has come. */
@@ -36,6 +37,10 @@ export interface PrepareOptions {
   readonly rowsPerBatch?: number;
   /** How ids are numbered. Default "first-seen", as in DLRM. */
   readonly idOrder?: IdOrderName;
+  /** Row shape of a TT table of so many rows, as a model will factor it; `idOrder: "similarity"` needs it. */
+  readonly rowShape?: RowShape;
+  /** Rows of each table behind row 0; `idOrder: "hash"` needs it. */
+  readonly hashSize?: number;
   /** Replace the data set that the target holds. Default false. */
   readonly replace?: boolean;
   /** Called now and then with the progress. */
@@ -56,6 +61,8 @@ export interface PreparedWith {
   readonly rowsPerBatch: number;
   /** See `PrepareOptions`. */
   readonly idOrder: IdOrderName;
+  /** See `PrepareOptions`; null unless ids are hashed. */
+  readonly hashSize: number | null;
 }
 
 /** Fills in the defaults. Throws `E_OPTION` if an option is outside its range. */
@@ -64,10 +71,28 @@ export function resolveOptions(options: PrepareOptions, sources: number): Prepar
   if (options.split !== undefined && (options.days !== undefined || options.validationShare !== undefined)) {
     throw new TtError("E_OPTION", "the option split is another rule than days and validationShare; both cannot hold");
   }
-  const { days = 7, validationShare = 0.5, minFrequency = 1, maxIndexRange = null, maxBadRows = 0, rowsPerBatch = 8192 } = options;
+  const {
+    days = 7,
+    validationShare = 0.5,
+    minFrequency = 1,
+    maxIndexRange = null,
+    maxBadRows = 0,
+    rowsPerBatch = 8192,
+  } = options;
   const split = options.split ?? { by: "days", days, validationShare };
-  const settings = { split, minFrequency, maxIndexRange, maxBadRows, rowsPerBatch, idOrder: options.idOrder ?? "first-seen" };
+  const settings = {
+    split,
+    minFrequency,
+    maxIndexRange,
+    maxBadRows,
+    rowsPerBatch,
+    idOrder: options.idOrder ?? "first-seen",
+    hashSize: options.hashSize ?? null,
+  };
   checkSettings(settings, sources);
+  if (settings.idOrder === "similarity" && options.rowShape === undefined) {
+    throw new TtError("E_OPTION", "idOrder = similarity needs rowShape, the shapes of the tables to come");
+  }
   return settings;
 }
 
@@ -80,6 +105,16 @@ export function checkSettings(settings: PreparedWith, sources: number): void {
   requireWhole("rowsPerBatch", settings.rowsPerBatch, 1, 2 ** 20);
   if (!ID_ORDERS.includes(settings.idOrder)) {
     throw new TtError("E_OPTION", `idOrder = ${JSON.stringify(settings.idOrder)} is not one of ${ID_ORDERS.join(", ")}`);
+  }
+  if ((settings.idOrder === "hash") !== (settings.hashSize !== null)) {
+    throw new TtError(
+      "E_OPTION",
+      `hashSize = ${settings.hashSize} with idOrder = ${settings.idOrder}: hash needs a size, other orders have none`,
+    );
+  }
+  if (settings.hashSize !== null) requireWhole("hashSize", settings.hashSize, 1, 2 ** 31 - 2);
+  if (settings.hashSize !== null && settings.minFrequency > 1) {
+    throw new TtError("E_OPTION", `minFrequency = ${settings.minFrequency} needs a dictionary, but idOrder = hash has none`);
   }
 }
 

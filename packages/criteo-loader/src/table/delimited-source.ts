@@ -111,19 +111,22 @@ class RecordReader {
   }
 
   #readRow(bytes: Uint8Array, places: ColumnPlaces): void {
-    const fields = this.#fields;
     this.#state.lines++;
-    if (fields.fault !== undefined) return this.#refuse(fields.fault);
-    if (fields.count !== places.width) return this.#refuse(`the row has ${fields.count} columns, the header ${places.width}`);
-    const fault = takeFields(this.#schema, places, this.#rows, bytes, fields);
-    if (fault === undefined) this.#rows.keep();
-    else this.#refuse(fault.reason, fault.column);
-  }
-
-  #refuse(reason: string, column?: string): void {
+    const fault = this.#rowFault(bytes, places);
+    if (fault === undefined) {
+      this.#rows.keep();
+      return;
+    }
     this.#rows.drop();
     this.#state.badRows++;
-    if (this.#state.badRows > this.#state.maxBadRows) this.fail(reason, column);
+    if (this.#state.badRows > this.#state.maxBadRows) this.fail(fault.reason, fault.column);
+  }
+
+  #rowFault(bytes: Uint8Array, places: ColumnPlaces): { reason: string; column?: string } | undefined {
+    const fields = this.#fields;
+    if (fields.fault !== undefined) return { reason: fields.fault };
+    if (fields.count !== places.width) return { reason: `the row has ${fields.count} columns, the header ${places.width}` };
+    return takeFields(this.#schema, places, this.#rows, bytes, fields);
   }
 }
 
