@@ -103,7 +103,8 @@ function learned({ lists, ids }: { lists: number[][]; ids: number[] }, indices: 
     async *blocks() {
       for (let from = 0; from < ids.length; from += blockRows) {
         const part = lists.slice(from, from + blockRows);
-        const offsets = Uint32Array.from([0, ...part.map((_, row) => part.slice(0, row + 1).flat().length)]);
+        const offsets = new Uint32Array(part.length + 1);
+        for (const [row, list] of part.entries()) offsets[row + 1] = offsets[row] + list.length;
         yield {
           rows: part.length,
           dense: new Float32Array(0),
