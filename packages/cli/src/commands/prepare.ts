@@ -1,5 +1,17 @@
-import type { PrepareProgress } from "@tt-rec/criteo-loader";
-import { logFile, type PrepareFilesOptions, prepareFiles } from "@tt-rec/criteo-loader/node";
+import { readFile } from "node:fs/promises";
+import {
+  type LogSchema,
+  type LogSource,
+  logSchemaOf,
+  type Manifest,
+  type PrepareProgress,
+  parseTableSchema,
+  type RowSource,
+  withNegatives,
+} from "@tt-rec/criteo-loader";
+import { logFile, type PrepareFilesOptions, prepareFiles, prepareInDuckdb, tableFile } from "@tt-rec/criteo-loader/node";
+import { TtError } from "@tt-rec/tensor";
+import { suggestShape } from "@tt-rec/tt-math";
 import { formatCount } from "../output/format.ts";
 import type { ProgressBar, Reporter } from "../output/reporter.ts";
 
@@ -8,32 +20,48 @@ const PASSES = { scan: "reading", learn: "learning", order: "ordering", encode: 
 /** Shortest time between two progress events, in milliseconds: a big log has hundreds of thousands of blocks. */
 const EVENT_INTERVAL = 1000;
 
-/** Options of `tt-rec prepare`; 0 and "auto" stand for what the loader has no number for. */
-export type PrepareSettings = Omit<PrepareFilesOptions, "threads" | "maxIndexRange"> & {
+/** Cores of a TT table that `train` makes. */
+const CORES = 3;
+
+/** Options of `tt-rec prepare`; 0, "auto" and "" stand for what the loader has no value for. */
+export type PrepareSettings = Omit<PrepareFilesOptions, "threads" | "maxIndexRange" | "hashSize" | "schema"> & {
   /** Threads that work. */
   readonly threads: number | "auto";
   /** Raw ids are taken modulo this number; 0 takes them as they are. */
   readonly maxIndexRange: number;
+  /** Rows of hashed tables; 0 where ids are not hashed. */
+  readonly hashSize: number;
+  /** Schema file of a table; "" for a Criteo log. */
+  readonly schema: string;
+  /** What does the work. */
+  readonly engine: "native" | "duckdb";
 };
 
 /** Turns raw logs into an Arrow data set. */
 export async function prepare(
   logs: readonly string[],
   target: string,
-  { threads, maxIndexRange, ...options }: PrepareSettings,
+  { threads, maxIndexRange, hashSize, schema, engine, ...others }: PrepareSettings,
   reporter: Reporter,
 ): Promise<void> {
   const progress = showProgress(reporter);
-  const manifest = await prepareFiles(
-    logs.map((path) => logFile(path)),
-    target,
-    {
-      ...options,
-      ...(threads !== "auto" && { threads }),
-      ...(maxIndexRange > 0 && { maxIndexRange }),
-      onProgress: progress.update,
-    },
-  ).finally(progress.stop);
+  const options = {
+    ...others,
+    ...(threads !== "auto" && { threads }),
+    ...(maxIndexRange > 0 && { maxIndexRange }),
+    ...(hashSize > 0 && { hashSize }),
+    rowShape: (cardinality: number) => suggestShape(cardinality, CORES),
+    onProgress: progress.update,
+  };
+  const work = async (): Promise<Manifest> => {
+    if (engine === "native") {
+      const input = await openLogs(logs, schema);
+      return prepareFiles(input.sources, target, { ...options, ...(input.schema && { schema: input.schema }) });
+    }
+    if (schema === "") return prepareInDuckdb(logs, target, options);
+    throw new TtError("E_OPTION", "--engine duckdb reads Criteo logs only; a log with --schema needs the native engine");
+  };
+  const manifest = await work().finally(progress.stop);
   const { rows, badRows, cardinalities } = manifest;
   reporter.line(
     `${target}: ${formatCount(rows.train)} training, ${formatCount(rows.validation)} validation, ${formatCount(rows.test)} test rows`,
@@ -42,6 +70,23 @@ export async function prepare(
     `${formatCount(cardinalities.reduce((a, b) => a + b, 0))} ids in ${cardinalities.length} tables; ${badRows} bad rows skipped`,
   );
   reporter.event("prepared", { target, rows, badRows, cardinalities });
+}
+
+/** The logs as sources: Criteo's format, or tables with a schema file. */
+async function openLogs(
+  logs: readonly string[],
+  path: string,
+): Promise<{ readonly sources: readonly (LogSource | RowSource)[]; readonly schema?: LogSchema }> {
+  if (path === "") return { sources: logs.map((log) => logFile(log)) };
+  const text = await readFile(path, "utf8").catch((cause: unknown) => {
+    throw new TtError("E_NOT_FOUND", `the schema ${path} cannot be read`, { file: path }, { cause });
+  });
+  const schema = parseTableSchema(text);
+  const tables = logs.map((log) => tableFile(log, schema));
+  return {
+    sources: schema.negatives === undefined ? tables : withNegatives(tables, schema.negatives),
+    schema: logSchemaOf(schema),
+  };
 }
 
 /** A bar for each pass that knows its end, and an event now and then. */
