@@ -35,7 +35,11 @@ export function decodeRecordBatch(bytes: Uint8Array, rows: number, schema: LogSc
   const values = (bytesPerValue: number, count: number | undefined): readonly [offset: number, count: number] => {
     const { offset, length } = take();
     const wanted = count ?? length / bytesPerValue;
-    if (offset % bytesPerValue !== 0 || wanted * bytesPerValue > length || offset + length > aligned.byteOffset + aligned.length) {
+    if (
+      offset % bytesPerValue !== 0 ||
+      wanted * bytesPerValue > length ||
+      offset + length > aligned.byteOffset + aligned.length
+    ) {
       throw new Error(`a column of ${length} bytes does not hold its ${wanted} values`);
     }
     return [offset, wanted];

@@ -31,7 +31,12 @@ export type Shuffle = "total" | "day" | "none";
  * window, and the rows of each window are put in random order; under "day", one day after the other.
  * All of it follows from (seed, epoch), and no window's order depends on another's.
  */
-export function planWindows(days: readonly (readonly BatchPlace[])[], shuffle: Shuffle, seed: number, epoch: number): RowWindow[] {
+export function planWindows(
+  days: readonly (readonly BatchPlace[])[],
+  shuffle: Shuffle,
+  seed: number,
+  epoch: number,
+): RowWindow[] {
   if (shuffle === "none") return days.flat().map((place) => ({ batches: [place], rows: place.rows }));
   const rng = createRng(seed, epoch);
   return (shuffle === "total" ? [days.flat()] : days).flatMap((places) => {

@@ -140,7 +140,8 @@ function checkFile(value: unknown, path: string, planned: PlannedFile, rowsPerBa
 
 function object(value: unknown, path: string, keys: readonly string[], optional: readonly string[] = []): Json {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return wrong(path, value, "an object");
-  for (const key of Object.keys(value)) if (!keys.includes(key) && !optional.includes(key)) throw corrupt(`${path} has an unknown field "${key}"`);
+  for (const key of Object.keys(value))
+    if (!keys.includes(key) && !optional.includes(key)) throw corrupt(`${path} has an unknown field "${key}"`);
   for (const key of keys) if (!Object.hasOwn(value, key)) throw corrupt(`${path} lacks the field "${key}"`);
   return value as Json;
 }

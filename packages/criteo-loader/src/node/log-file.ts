@@ -73,7 +73,10 @@ async function* linesOf(path: string, start: number, end: number): AsyncGenerato
   // The byte before tells whether a line begins at `start`.
   let position = Math.max(0, start - 1);
   let begun = start === 0;
-  for await (const chunk of createReadStream(path, { highWaterMark: CHUNK_BYTES, start: position }) as AsyncIterable<Uint8Array>) {
+  for await (const chunk of createReadStream(path, {
+    highWaterMark: CHUNK_BYTES,
+    start: position,
+  }) as AsyncIterable<Uint8Array>) {
     let from = 0;
     if (!begun) {
       from = chunk.indexOf(LINE_FEED) + 1;

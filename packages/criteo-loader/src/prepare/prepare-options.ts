@@ -64,7 +64,14 @@ export function resolveOptions(options: PrepareOptions, sources: number): Prepar
   if (options.split !== undefined && (options.days !== undefined || options.validationShare !== undefined)) {
     throw new TtError("E_OPTION", "the option split is another rule than days and validationShare; both cannot hold");
   }
-  const { days = 7, validationShare = 0.5, minFrequency = 1, maxIndexRange = null, maxBadRows = 0, rowsPerBatch = 8192 } = options;
+  const {
+    days = 7,
+    validationShare = 0.5,
+    minFrequency = 1,
+    maxIndexRange = null,
+    maxBadRows = 0,
+    rowsPerBatch = 8192,
+  } = options;
   const split = options.split ?? { by: "days", days, validationShare };
   const settings = { split, minFrequency, maxIndexRange, maxBadRows, rowsPerBatch, idOrder: options.idOrder ?? "first-seen" };
   checkSettings(settings, sources);
