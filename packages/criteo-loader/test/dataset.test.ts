@@ -329,7 +329,10 @@ test("bytes with right checksums but other content are refused, not decoded into
     const part = bytes.slice(batch.offset, batch.offset + batch.byteLength);
     const batches = [{ ...batch, sha256: await hash(part) }];
     const listed = [{ ...manifest.files[0], sha256: await hash(bytes), batches }, ...manifest.files.slice(1)];
-    await sealed.commit("manifest.json", await sealJson(MANIFEST_FORMAT, { ...manifest, cardinalities, histograms, files: listed }));
+    await sealed.commit(
+      "manifest.json",
+      await sealJson(MANIFEST_FORMAT, { ...manifest, cardinalities, histograms, files: listed }),
+    );
     return sealed;
   };
   const train = files.get(name) as Uint8Array;

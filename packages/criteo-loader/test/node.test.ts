@@ -164,7 +164,10 @@ test("a prepare killed at any moment opens as nothing, and the next one goes on 
       if ("step" in moment && moment.step > 3) t.false(done.includes("scan"));
     }
     t.deepEqual(await snapshot(directory), expected, JSON.stringify(moment));
-    t.deepEqual((await readdir(folder)).filter((name) => name === "unfinished"), []);
+    t.deepEqual(
+      (await readdir(folder)).filter((name) => name === "unfinished"),
+      [],
+    );
   }
   t.true(alive >= moments.length / 2, `${alive} of ${moments.length} were killed`);
 });
@@ -183,7 +186,9 @@ test("one, two and four threads, plain files in parts, and memory give the same 
 });
 
 test("a file read in parts has its lines once, whatever the cuts", async (t) => {
-  const text = [randomLog(3, 1), "\n", randomLog(2, 2).replaceAll("\n", "\r\n"), `${"x".repeat(300)}\n`, randomLog(1, 3)].join("");
+  const text = [randomLog(3, 1), "\n", randomLog(2, 2).replaceAll("\n", "\r\n"), `${"x".repeat(300)}\n`, randomLog(1, 3)].join(
+    "",
+  );
   const path = await file("parts.tsv", text);
   const random = testRandom(7);
   for (let run = 0; run < runs(40, 2000); run++) {
@@ -207,9 +212,12 @@ test("a bad row of a part is named by its line in the file", async (t) => {
     [2, 59_000],
     [11, 239_000],
   ]) {
-    const error = await t.throwsAsync<TtError>(prepareFiles([logFile(path)], join(testFolder, "bad"), { maxBadRows, threads: 2 }), {
-      code: "E_ROW",
-    });
+    const error = await t.throwsAsync<TtError>(
+      prepareFiles([logFile(path)], join(testFolder, "bad"), { maxBadRows, threads: 2 }),
+      {
+        code: "E_ROW",
+      },
+    );
     t.is(error?.where.line, line);
   }
 });
@@ -222,7 +230,10 @@ test("a dictionary that does not fit into the memory is learned in parts, with t
   const path = await file("large.tsv", text);
   for (const minFrequency of [1, 2]) {
     const options = { schema, minFrequency };
-    const folders = [1 << 20, 1 << 30].map((memory) => ({ memory, folder: join(testFolder, `memory-${memory}-${minFrequency}`) }));
+    const folders = [1 << 20, 1 << 30].map((memory) => ({
+      memory,
+      folder: join(testFolder, `memory-${memory}-${minFrequency}`),
+    }));
     for (const { memory, folder } of folders) await prepareFiles([logFile(path)], folder, { ...options, memory, threads: 1 });
     const [parts, whole] = await Promise.all(folders.map(({ folder }) => snapshot(nodeDirectory(folder))));
     t.deepEqual(parts, whole);
@@ -277,7 +288,9 @@ test("a real sample has the rows, the labels and the ids that readline counts", 
 
 test("nothing but the Node entry point imports a module of Node", async (t) => {
   const root = fileURLToPath(new URL("../src", import.meta.url));
-  const files = (await readdir(root, { recursive: true })).filter((name) => name.endsWith(".js") && name !== "node.js" && !name.startsWith("node"));
+  const files = (await readdir(root, { recursive: true })).filter(
+    (name) => name.endsWith(".js") && name !== "node.js" && !name.startsWith("node"),
+  );
   t.true(files.length > 20);
   for (const name of files)
     t.notRegex(await readFile(join(root, name), "utf8"), /["'](node:|\.\.?\/.*node(\.js|\/)|@tt-rec\/tensor\/node)/, name);

@@ -2,11 +2,15 @@
 import { logFile, prepareFiles } from "../src/node.ts";
 
 const [, , target, ...paths] = process.argv;
-await prepareFiles(paths.map((path) => logFile(path)), target, {
-  rowsPerBatch: 64,
-  minFrequency: 2,
-  replace: true,
-  threads: 2,
-  onProgress: ({ pass }) => process.send?.(pass),
-});
+await prepareFiles(
+  paths.map((path) => logFile(path)),
+  target,
+  {
+    rowsPerBatch: 64,
+    minFrequency: 2,
+    replace: true,
+    threads: 2,
+    onProgress: ({ pass }) => process.send?.(pass),
+  },
+);
 process.send?.("done");

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { readBytes } from "@tt-rec/tensor";
+import { Bool, Field, Float32, Int32, Int64, List, Table, tableToIPC, Uint32, Utf8, vectorFromArray } from "apache-arrow";
 import test from "ava";
 import { parquetWriteBuffer } from "hyparquet-writer";
 import { delimitedSource, parquetSource, parseTableSchema, withNegatives } from "../src/index.ts";
@@ -63,6 +64,16 @@ function parquetOf({ columns: { clicked, age, price, city, item, tags, parts } }
     rowGroupSize: 131,
   });
   return new Uint8Array(buffer);
+}
+
+/** Runs a test in a folder of its own. */
+async function inFolder(use: (path: (name: string) => string) => Promise<void>): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "tt-rec-tables-"));
+  try {
+    await use((name) => join(folder, name));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }
 
 const inMemory = (bytes: Uint8Array) => async () => readBytes(bytes);
@@ -143,6 +154,41 @@ test("a file is read by what it is, not by its name; a file that cannot be decod
   await t.throwsAsync(rowsOf(parquetFile(path, SCHEMA, 0), SCHEMA), { code: "E_CORRUPT", message: /takes more than 0 ms/ });
   await t.throwsAsync(rowsOf(tableFile(join(folder, "none"), SCHEMA), SCHEMA), { code: "E_NOT_FOUND" });
   rmSync(folder, { recursive: true });
+});
+
+test("an Arrow file or stream gives the rows of the same table in CSV", async (t) => {
+  const schema = parseTableSchema(
+    JSON.stringify({
+      label: "clicked",
+      dense: ["age", { column: "price", transform: "none" }],
+      ids: [
+        "city",
+        { column: "item", type: "integer" },
+        { column: "tags", list: "|" },
+        { column: "parts", type: "integer", list: " " },
+      ],
+    }),
+  );
+  const sample = sampleTable(97);
+  const { clicked, age, price, city, item, tags, parts } = sample.columns;
+  const table = new Table({
+    clicked: vectorFromArray(clicked, new Bool()),
+    age: vectorFromArray(age, new Int64()),
+    price: vectorFromArray(price, new Float32()),
+    city: vectorFromArray(city, new Utf8()),
+    item: vectorFromArray(item, new Uint32()),
+    tags: vectorFromArray(tags.map((list) => list.join("|"))),
+    parts: vectorFromArray(parts, new List(new Field("item", new Int32()))),
+  });
+  const expected = await rowsOf(delimitedSource(source(Buffer.from(sample.csv)), schema), schema);
+  await inFolder(async (path) => {
+    for (const format of ["file", "stream"] as const) {
+      writeFileSync(path("table"), tableToIPC(table, format));
+      t.deepEqual(await rowsOf(tableFile(path("table"), schema), schema), expected, format);
+    }
+    writeFileSync(path("table"), tableToIPC(table, "file").subarray(0, 900));
+    await t.throwsAsync(rowsOf(tableFile(path("table"), schema), schema), { code: "E_CORRUPT" });
+  });
 });
 
 const IMPLICIT = parseTableSchema(

@@ -47,6 +47,8 @@ async function* readBlocks(
   await fileBytes(path);
   const task: ParquetTask = { path, schema, logSchema, state: { ...state } };
   const worker = new Worker(new URL("./parquet-worker.js", import.meta.url), { workerData: task, execArgv: [] });
+  // One that comes after the file was given up must not end the process.
+  worker.on("error", () => undefined);
   try {
     while (true) {
       const reply = await nextReply(worker, path, timeLimit);

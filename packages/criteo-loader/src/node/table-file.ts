@@ -36,6 +36,6 @@ async function sourceOf(path: string, schema: TableSchema): Promise<RowSource> {
   const head = await bytes.slice(0, Math.min(8, bytes.byteLength));
   const [kind] = MAGIC.find(([, magic]) => magic.every((byte, index) => head[index] === byte)) ?? [];
   if (kind === "parquet") return parquetFile(path, schema);
-  if (kind === "arrow") return arrowSource(path, async () => readArrow(await readFile(path)), schema);
+  if (kind === "arrow") return arrowSource(path, async () => readArrow(await readFile(path), { name: path }), schema);
   return delimitedSource(logFile(path), schema);
 }

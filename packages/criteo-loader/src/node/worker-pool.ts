@@ -73,7 +73,10 @@ function doTask(worker: Worker, task: Task, tell: Tell): Promise<unknown> {
       worker.off("message", onMessage).off("error", onError).off("exit", onExit);
     };
     const onMessage = (reply: WorkerReply): void => {
-      if (reply.kind === "rows") return tell(reply.rows, reply.bytes);
+      if (reply.kind === "rows") {
+        tell(reply.rows, reply.bytes);
+        return;
+      }
       settle();
       if (reply.kind === "done") resolve(reply.result);
       else reject(revived(reply));

@@ -1,5 +1,5 @@
-import { memoryDirectory, TtError } from "@tt-rec/tensor";
 import type { Directory } from "@tt-rec/tensor";
+import { memoryDirectory, TtError } from "@tt-rec/tensor";
 import { memoryScratch } from "../stage/memory-scratch.ts";
 import type { RoomCounters } from "../stage/stage-rows.ts";
 import { runTask, type Task, type TaskPlace, type TaskResults, type Tell } from "./tasks.ts";

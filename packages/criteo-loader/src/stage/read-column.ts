@@ -1,7 +1,7 @@
 import type { IdColumnKind } from "../log/log-schema.ts";
 import type { Scratch } from "./scratch.ts";
-import { type StagedPiece, type StagedSource, scratchName } from "./staged-source.ts";
 import { bytesOf } from "./stage-rows.ts";
+import { type StagedPiece, type StagedSource, scratchName } from "./staged-source.ts";
 
 /** Ids of one column that lie together in a scratch file. */
 export interface ColumnRun {

@@ -1,6 +1,6 @@
+import type { ForeignColumn, ForeignTable } from "../arrow/foreign-table.ts";
 import type { RowBlock } from "../log/row-block.ts";
 import type { RowSource, ScanState } from "../log/row-source.ts";
-import type { ForeignColumn, ForeignTable } from "../node/read-arrow.ts";
 import { takeCells } from "./cell-rows.ts";
 import { TableRows } from "./table-rows.ts";
 import type { TableSchema } from "./table-schema.ts";
@@ -32,9 +32,8 @@ async function* readBlocks(
   if (rows.rows > 0) yield rows.take();
 }
 
-function cellOf({ values, valid, offsets, width }: ForeignColumn, row: number): unknown {
+function cellOf({ values, valid, offsets }: ForeignColumn, row: number): unknown {
   if (valid?.[row] === 0) return null;
-  if (offsets !== undefined) return Array.from(values.slice(offsets[row], offsets[row + 1]) as ArrayLike<unknown>);
-  if (width !== undefined) return Array.from(values.slice(row * width, (row + 1) * width) as ArrayLike<unknown>);
+  if (offsets !== undefined) return Array.from<unknown>(values.slice(offsets[row], offsets[row + 1]));
   return values[row];
 }
