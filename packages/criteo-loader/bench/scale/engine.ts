@@ -2,9 +2,8 @@
 // and tells its time and its peak memory. A process of its own, so that the peak is the engine's.
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { nodeDirectory } from "@tt-rec/tensor/node";
-import { openDataset } from "../../src/index.ts";
 import { logFile, prepareFiles } from "../../src/node.ts";
+import { readTraining } from "./read-training.ts";
 
 const [, , engine, log, out, threads] = process.argv;
 
@@ -59,19 +58,13 @@ async function duckdbDictionaries(): Promise<void> {
   );
 }
 
-async function read(): Promise<void> {
-  const dataset = await openDataset(nodeDirectory(log));
-  for await (const { size } of dataset.batches({ split: "train", batchSize: 2048 }))
-    if (size === 0) throw new Error("an empty batch");
-}
-
 rmSync(out, { recursive: true, force: true });
 mkdirSync(out, { recursive: true });
 const start = performance.now();
 if (engine === "native") await prepareFiles([logFile(log)], out, { threads: Number(threads) });
 else if (engine === "duckdb-parquet") await duckdbParquet();
 else if (engine === "duckdb-dictionaries") await duckdbDictionaries();
-else await read();
+else await readTraining(log);
 const ms = performance.now() - start;
 const { user, system } = process.cpuUsage();
 process.send?.({ ms, cpuMs: (user + system) / 1000, peakBytes: process.resourceUsage().maxRSS * 1024 });
