@@ -7,6 +7,9 @@ import { tableFromIPC } from "apache-arrow";
 import test from "ava";
 import { type DatasetBatch, openDataset, openEncoder, type PrepareOptions, prepare, type RowSource } from "../src/index.ts";
 import { prepareFiles } from "../src/node.ts";
+import type { IdOrder } from "../src/order/id-order.ts";
+import { runPipeline } from "../src/prepare/pipeline.ts";
+import { memoryWorkplace } from "../src/prepare/workplace.ts";
 import { collect, runs, snapshot, testRandom, source as textSource } from "./support.ts";
 
 const SCHEMA = {
@@ -275,6 +278,47 @@ test("64-bit keys are encoded for new data, unknown ones as 0", async (t) => {
   t.deepEqual([...encoder.encodeColumn(0, words(asked))], expected);
   t.is(encoder.encode(2, PLAIN[0].item), 1);
   for (const value of [-1n, 2n ** 64n, 0.5]) t.throws(() => encoder.encode(0, value), { code: "E_INDEX" });
+});
+
+test("an id order renumbers rows and dictionaries, and learns from training rows without their labels", async (t) => {
+  const options = { schema: SCHEMA, days: 2, rowsPerBatch: 16 };
+  const plain = memoryDirectory();
+  await prepare([rowSource(PLAIN, 50)], plain, options);
+  const learned = { rows: 0, keys: new Set<string>() };
+  const backwards: IdOrder = async ({ rows, cardinalities, dictionary, blocks }) => {
+    for await (const block of blocks()) {
+      learned.rows += block.rows;
+      for (const name of Object.keys(block)) learned.keys.add(name);
+    }
+    t.is(rows, 166);
+    t.is((await dictionary(2)).counts.length, cardinalities[2]);
+    return cardinalities.map((count, column) =>
+      column === 1 ? undefined : Uint32Array.from({ length: count }, (_, index) => (index === 0 ? 0 : count - index)),
+    );
+  };
+  const ordered = memoryDirectory();
+  const { cardinalities } = await runPipeline([rowSource(PLAIN, 50)], options, memoryWorkplace(ordered), () => backwards);
+  t.is(learned.rows, 166);
+  t.deepEqual([...learned.keys].sort(), ["dense", "ids", "rows"]);
+  const turned = (index: number, column: number): number => (index === 0 ? 0 : cardinalities[column] - index);
+  for (const split of ["train", "test"] as const) {
+    const expected = (await readSplit(plain, split, 20)).map(([label, dense, user, tags, item]) => [
+      label,
+      dense,
+      turned(user, 0),
+      tags,
+      turned(item, 2),
+    ]);
+    t.deepEqual(await readSplit(ordered, split, 20), expected as unknown as EncodedRow[]);
+  }
+  const [before, after] = [await openEncoder(plain), await openEncoder(ordered)];
+  for (const { user, item } of PLAIN) {
+    t.is(after.encode(0, user), turned(before.encode(0, user), 0));
+    t.is(after.encode(2, item), turned(before.encode(2, item), 2));
+  }
+  const counts = [await openDataset(plain), await openDataset(ordered)].map((dataset) => dataset.accessCounts());
+  const [own, moved] = await Promise.all(counts);
+  t.deepEqual([...moved[0]], [own[0][0], ...own[0].slice(1).reverse()]);
 });
 
 test("partitions give the same bytes for 64-bit keys and lists", async (t) => {
