@@ -196,9 +196,22 @@ test("a file read in parts has its lines once, whatever the cuts", async (t) => 
     const ends = [0, ...cuts, text.length];
     let joined = "";
     for (const [i, end] of ends.slice(1).entries()) {
-      joined += Buffer.concat(await collect(logFile(path, [ends[i], end]).chunks())).toString("latin1");
+      for await (const chunk of logFile(path, [ends[i], end]).chunks()) joined += Buffer.from(chunk).toString("latin1");
     }
     t.is(joined, text, String(cuts));
+  }
+});
+
+test("a part of more than one piece, and a line across its end, are read whole", async (t) => {
+  const text = randomLog(12_000, 8);
+  const path = await file("pieces.tsv", text);
+  t.true(text.length > 2.5 * 2 ** 20);
+  for (const cut of [2 ** 20 - 1, 2 ** 20, 2 ** 20 + 1, 2 ** 21 + 5]) {
+    let joined = "";
+    for (const range of [[0, cut] as const, [cut, text.length] as const]) {
+      for await (const chunk of logFile(path, range).chunks()) joined += Buffer.from(chunk).toString("latin1");
+    }
+    t.true(joined === text, String(cut));
   }
 });
 

@@ -10,7 +10,7 @@ export type FileLayout = Pick<ManifestFile, "rows" | "batches">;
 
 /**
  * Writes an Arrow IPC file piece by piece, one record batch in memory at a time, and returns its layout. The columns
- * of a batch may be reused once the next is asked for.
+ * of a batch may be reused once the next is asked for; so are the bytes of a piece.
  */
 export async function* writeArrowFile(
   schema: LogSchema,
@@ -46,22 +46,26 @@ class SchemaFirstWriter extends RecordBatchFileWriter {
   }
 }
 
-/** Collects what a writer writes until it is taken. */
+/** Collects what a writer writes until it is taken, in memory that is used again. */
 class PieceSink extends AsyncByteQueue {
-  #pieces: Uint8Array[] = [];
+  #bytes: Uint8Array = new Uint8Array(1 << 16);
+  #filled = 0;
 
   override write(piece: Uint8Array): void {
-    this.#pieces.push(piece);
+    const end = this.#filled + piece.length;
+    if (end > this.#bytes.length) {
+      const larger = new Uint8Array(2 * end);
+      larger.set(this.#bytes.subarray(0, this.#filled));
+      this.#bytes = larger;
+    }
+    this.#bytes.set(piece, this.#filled);
+    this.#filled = end;
   }
 
+  /** What was written since; it holds until the next write. */
   take(): Uint8Array {
-    const bytes = new Uint8Array(this.#pieces.reduce((sum, piece) => sum + piece.length, 0));
-    let offset = 0;
-    for (const piece of this.#pieces) {
-      bytes.set(piece, offset);
-      offset += piece.length;
-    }
-    this.#pieces = [];
+    const bytes = this.#bytes.subarray(0, this.#filled);
+    this.#filled = 0;
     return bytes;
   }
 }

@@ -1,7 +1,7 @@
 import { createRng } from "@tt-rec/tensor";
 
 /** Record batches that are read together; rows are shuffled within them. */
-export const SHUFFLED_WINDOW = 8;
+const SHUFFLED_WINDOW = 8;
 
 /** A record batch of a split. */
 export interface BatchPlace {

@@ -73,18 +73,14 @@ export function parseRow(bytes: Uint8Array, start: number, into: ParsedRows, fau
     position++;
     if (position <= lastFull) {
       // Nearly every id has eight digits: read without a loop.
-      const [a, b, c, d] = [
-        NIBBLES[bytes[position]],
-        NIBBLES[bytes[position + 1]],
-        NIBBLES[bytes[position + 2]],
-        NIBBLES[bytes[position + 3]],
-      ];
-      const [e, f, g, h] = [
-        NIBBLES[bytes[position + 4]],
-        NIBBLES[bytes[position + 5]],
-        NIBBLES[bytes[position + 6]],
-        NIBBLES[bytes[position + 7]],
-      ];
+      const a = NIBBLES[bytes[position]];
+      const b = NIBBLES[bytes[position + 1]];
+      const c = NIBBLES[bytes[position + 2]];
+      const d = NIBBLES[bytes[position + 3]];
+      const e = NIBBLES[bytes[position + 4]];
+      const f = NIBBLES[bytes[position + 5]];
+      const g = NIBBLES[bytes[position + 6]];
+      const h = NIBBLES[bytes[position + 7]];
       if ((a | b | c | d | e | f | g | h) < 16 && NIBBLES[bytes[position + 8]] > 15) {
         ids[at] = (a << 28) | (b << 24) | (c << 20) | (d << 16) | (e << 12) | (f << 8) | (g << 4) | h;
         position += 8;

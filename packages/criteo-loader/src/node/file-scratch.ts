@@ -3,11 +3,13 @@ import { join } from "node:path";
 import { TtError } from "@tt-rec/tensor";
 import type { Scratch, ScratchFile } from "../stage/scratch.ts";
 
-/** Scratch files in a folder, which is made. Throws `E_IO`, at a full disk for example. */
+/** Scratch files in a folder, which is made for the first one. Throws `E_IO`, at a full disk for example. */
 export function fileScratch(folder: string): Scratch {
-  attempt(folder, () => mkdirSync(folder, { recursive: true }));
   return {
-    open: (name) => openFile(join(folder, name)),
+    open(name) {
+      attempt(folder, () => mkdirSync(folder, { recursive: true }));
+      return openFile(join(folder, name));
+    },
     byteLength: (name) => statSync(join(folder, name), { throwIfNoEntry: false })?.size ?? 0,
     remove: (name) => attempt(name, () => rmSync(join(folder, name), { force: true })),
   };

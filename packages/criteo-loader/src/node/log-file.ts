@@ -1,4 +1,4 @@
-import { createReadStream } from "node:fs";
+import { closeSync, createReadStream, openSync, readSync } from "node:fs";
 import { type FileHandle, open, stat } from "node:fs/promises";
 import { pipeline } from "node:stream";
 import { createGunzip, type Gunzip } from "node:zlib";
@@ -7,6 +7,8 @@ import { LINE_FEED } from "../log/parse-row.ts";
 import type { LogSource, SourceRecipe } from "../log/row-source.ts";
 
 const CHUNK_BYTES = 1 << 18;
+/** Bytes that are read at a time of a part; reading waits, since a worker thread has nothing else to do. */
+const PIECE_BYTES = 1 << 20;
 const GZIP_MAGIC = [0x1f, 0x8b];
 /** Bytes of a part of a plain file that is read by several threads. */
 const PART_BYTES = 1 << 25;
@@ -24,6 +26,7 @@ export function logFile(path: string, range?: readonly [start: number, end: numb
         const { size, mtimeMs } = await stat(path);
         return `${size} bytes of ${mtimeMs}`;
       }),
+    // Reading a part waits for the disk, so the calling thread reads whole files only.
     parts: () =>
       guarded(path, async () => {
         const { gzip, byteLength } = await sniff(path);
@@ -74,28 +77,32 @@ function plainParts(path: string, byteLength: number): SourceRecipe[] {
   return parts;
 }
 
-/** The lines that begin at the bytes [start, end) of a plain file. */
-async function* linesOf(path: string, start: number, end: number): AsyncGenerator<Uint8Array> {
-  // The byte before tells whether a line begins at `start`.
-  let position = Math.max(0, start - 1);
-  let begun = start === 0;
-  for await (const chunk of createReadStream(path, {
-    highWaterMark: CHUNK_BYTES,
-    start: position,
-  }) as AsyncIterable<Uint8Array>) {
-    let from = 0;
-    if (!begun) {
-      from = chunk.indexOf(LINE_FEED) + 1;
-      if (from > 0) begun = true;
-      if (position + (begun ? from : chunk.length) >= end) return;
-      if (!begun) from = chunk.length;
+/** The lines that begin at the bytes [start, end) of a plain file. Chunks share memory: one holds until the next is asked for. */
+function* linesOf(path: string, start: number, end: number): Generator<Uint8Array> {
+  const file = openSync(path, "r");
+  try {
+    // The byte before tells whether a line begins at `start`.
+    let position = Math.max(0, start - 1);
+    let begun = start === 0;
+    const buffer = new Uint8Array(PIECE_BYTES);
+    for (;;) {
+      const chunk = buffer.subarray(0, readSync(file, buffer, 0, buffer.length, position));
+      if (chunk.length === 0) return;
+      const from = begun ? 0 : chunk.indexOf(LINE_FEED) + 1;
+      // No line begins in the range.
+      if (!begun && position + (from > 0 ? from : chunk.length) >= end) return;
+      begun ||= from > 0;
+      if (begun) {
+        // The line that begins before `end` ends with the first line feed from the byte before `end` on.
+        const last = Math.max(from, end - 1 - position);
+        const stop = last < chunk.length ? chunk.indexOf(LINE_FEED, last) : -1;
+        yield chunk.subarray(from, stop < 0 ? chunk.length : stop + 1);
+        if (stop >= 0) return;
+      }
+      position += chunk.length;
     }
-    // The line that begins before `end` ends with the first line feed from the byte before `end` on.
-    const last = end - 1 - position;
-    const stop = last < chunk.length ? chunk.indexOf(LINE_FEED, Math.max(from, last)) : -1;
-    yield chunk.subarray(from, stop < 0 ? chunk.length : stop + 1);
-    if (stop >= 0) return;
-    position += chunk.length;
+  } finally {
+    closeSync(file);
   }
 }
 

@@ -29,7 +29,8 @@ export interface PrepareFilesOptions extends PrepareOptions {
  * The scratch files lie in `unfinished/` within the folder and are removed at the end. They take 261 bytes a row of
  * Criteo, less as the files of the data set are written. After an interruption, the same call goes on: sources that
  * were read, columns that were learned and files that were written are not done again, unless the machine
- * was restarted meanwhile. The data set has the same bytes as one that was not interrupted. Only one process at a time may
+ * was restarted meanwhile. An error is an interruption too: the other files of a log need not be read again when one
+ * was damaged and is replaced. The data set has the same bytes as one that was not interrupted. Only one process at a time may
  * work on a folder.
  *
  * Throws as `prepare` does, and `E_WORKER` if a thread ends unexpectedly.

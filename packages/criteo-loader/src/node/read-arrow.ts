@@ -17,12 +17,20 @@ export interface ReadArrowOptions {
 
 type Reply = { readonly table: ForeignTable } | { readonly reason: string; readonly lost?: true };
 
+function startWorker(): Worker {
+  const worker = new Worker(new URL("./arrow-worker.js", import.meta.url), {
+    execArgv: [],
+    resourceLimits: { maxOldGenerationSizeMb: HEAP_MIB },
+  });
+  // An error between two calls must not end the process.
+  return worker.on("error", () => undefined);
+}
+
 function parseIn(worker: Worker, bytes: Uint8Array, timeLimit: number): Promise<Reply> {
   return new Promise((resolve) => {
     const settle = (reply: Reply): void => {
       clearTimeout(timer);
-      worker.off("message", settle).off("exit", onExit);
-      // The listener for errors stays: one that comes later must not end the process.
+      worker.off("message", settle).off("error", onError).off("exit", onExit);
       resolve(reply);
     };
     const onError = (error: Error): void => settle({ reason: error.message, lost: true });
@@ -47,13 +55,8 @@ export class ArrowParser {
     bytes: Uint8Array,
     { timeLimit = TIME_LIMIT, name = "the Arrow data" }: ReadArrowOptions = {},
   ): Promise<ForeignTable> {
-    const worker =
-      this.#worker ??
-      new Worker(new URL("./arrow-worker.js", import.meta.url), {
-        execArgv: [],
-        resourceLimits: { maxOldGenerationSizeMb: HEAP_MIB },
-      });
-    this.#worker = worker;
+    this.#worker ??= startWorker();
+    const worker = this.#worker;
     const reply = await parseIn(worker, bytes, timeLimit);
     if ("table" in reply) return reply.table;
     // A thread that did not answer may be busy for ever.

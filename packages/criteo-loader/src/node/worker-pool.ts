@@ -11,24 +11,35 @@ export interface WorkerPlace {
   readonly scratch: string;
 }
 
-/** What a worker says of its task. */
-export type WorkerReply =
+/** A task for a worker, with a number for its replies. */
+export interface WorkerTask {
+  readonly id: number;
+  readonly task: Task;
+}
+
+/** What a worker says of a task. */
+export type WorkerReply = { readonly id: number } & (
   | { readonly kind: "rows"; readonly rows: number; readonly bytes: number }
   | { readonly kind: "done"; readonly result: unknown }
-  | { readonly kind: "failed"; readonly error: Error; readonly code?: string; readonly where?: object };
+  | { readonly kind: "failed"; readonly error: Error; readonly code?: string; readonly where?: object }
+);
+
+/** Tasks that a thread has at a time: one is computed while the file of the other is synced. */
+const TASKS_OF_A_THREAD = 2;
 
 /** The worker threads of a run; they are started when there is something to do. */
 export class WorkerPool {
   readonly #threads: number;
   readonly #place: WorkerPlace;
   readonly #workers: Worker[] = [];
+  #tasks = 0;
 
   constructor(threads: number, place: WorkerPlace) {
     this.#threads = threads;
     this.#place = place;
   }
 
-  /** Does tasks, each thread the next one in order; after a failure none is started. */
+  /** Does tasks, each thread the next ones in order; after a failure none is started. */
   async run<K extends Task["kind"]>(
     tasks: readonly Extract<Task, { kind: K }>[],
     tell: Tell,
@@ -43,7 +54,7 @@ export class WorkerPool {
       while (!failed && next < tasks.length) {
         const index = next++;
         try {
-          const result = (await doTask(worker, tasks[index], tell)) as TaskResults[K];
+          const result = (await doTask(worker, this.#tasks++, tasks[index], tell)) as TaskResults[K];
           outcomes[index] = { result };
           await onDone(index, result);
         } catch (error) {
@@ -52,7 +63,8 @@ export class WorkerPool {
         }
       }
     };
-    await Promise.all(this.#workers.slice(0, count).map(serve));
+    const serving = this.#workers.slice(0, count);
+    await Promise.all(Array.from({ length: TASKS_OF_A_THREAD }, () => serving.map(serve)).flat());
     return outcomes;
   }
 
@@ -67,12 +79,13 @@ function startWorker(workerData: WorkerPlace): Worker {
   return new Worker(new URL("./worker.js", import.meta.url), { workerData, execArgv: [] });
 }
 
-function doTask(worker: Worker, task: Task, tell: Tell): Promise<unknown> {
+function doTask(worker: Worker, id: number, task: Task, tell: Tell): Promise<unknown> {
   return new Promise((resolve, reject) => {
     const settle = (): void => {
       worker.off("message", onMessage).off("error", onError).off("exit", onExit);
     };
     const onMessage = (reply: WorkerReply): void => {
+      if (reply.id !== id) return;
       if (reply.kind === "rows") {
         tell(reply.rows, reply.bytes);
         return;
@@ -88,7 +101,7 @@ function doTask(worker: Worker, task: Task, tell: Tell): Promise<unknown> {
     const onError = (error: Error): void => lost(error.message);
     const onExit = (code: number): void => lost(`exit code ${code}`);
     worker.on("message", onMessage).on("error", onError).on("exit", onExit);
-    worker.postMessage(task);
+    worker.postMessage({ id, task } satisfies WorkerTask);
   });
 }
 

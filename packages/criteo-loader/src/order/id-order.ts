@@ -13,7 +13,7 @@ export const ID_ORDERS = ["first-seen", "frequency", "similarity", "hash"] as co
 export type IdOrderName = (typeof ID_ORDERS)[number];
 
 /** Some training rows, without their labels: an order may not learn from them. */
-export interface LearnedBlock {
+interface LearnedBlock {
   /** Number of rows. */
   readonly rows: number;
   /** Dense features, row-major [rows, F]. */
@@ -23,7 +23,7 @@ export interface LearnedBlock {
 }
 
 /** What is known once the dictionaries are learned: first-seen order, rare ids dropped, index 0 out of vocabulary. */
-export interface LearnedRows {
+interface LearnedRows {
   /** Columns of the log. */
   readonly schema: LogSchema;
   /** Number of training rows. */

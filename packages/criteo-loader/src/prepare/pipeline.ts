@@ -1,6 +1,7 @@
 import { sha256 } from "@tt-rec/tensor";
 import { readDictionary, type SavedDictionary, saveDictionary } from "../dictionary/dictionaries-file.ts";
 import { CRITEO_SCHEMA, type LogSchema } from "../log/log-schema.ts";
+import type { RowBlock } from "../log/row-block.ts";
 import type { LogSource, RowSource } from "../log/row-source.ts";
 import { type DictionaryFile, MANIFEST_FORMAT, type Manifest, type ManifestFile } from "../manifest/manifest.ts";
 import type { IdOrder } from "../order/id-order.ts";
@@ -28,6 +29,7 @@ export async function runPipeline(
   sources: readonly (LogSource | RowSource)[],
   options: PrepareOptions,
   workplace: Workplace,
+  orderOf: typeof resolveOrder = resolveOrder,
 ): Promise<Manifest> {
   const schema = options.schema ?? CRITEO_SCHEMA;
   const settings = resolveOptions(options, sources.length);
@@ -49,10 +51,10 @@ export async function runPipeline(
     await clearDataset(workplace.target);
     journal?.put("cleared", true);
   }
-  const order = resolveOrder(settings.idOrder, options.rowShape);
+  const order = orderOf(settings.idOrder, options.rowShape);
   const learned = await learnColumns(run, stages, plan.splits.train, order === undefined ? "target" : "aside");
   const ordered = order === undefined ? undefined : await orderColumns(run, stages, plan.splits.train, learned, order);
-  const files = await encodeFiles(run, stages, planFiles(plan), ordered?.files ?? schema.ids.map(() => "indices"));
+  const files = await encodeFiles(run, stages, planFiles(plan), ordered?.files ?? learnedFiles(schema));
   const manifest = await commitManifest(
     workplace.target,
     {
@@ -139,15 +141,7 @@ async function orderColumns(
     rows: train.to - train.from,
     cardinalities: learned.map(({ cardinality }) => cardinality),
     dictionary,
-    blocks: () =>
-      readRows(
-        scratch,
-        stages,
-        schema,
-        schema.ids.map(() => "indices"),
-        train.from,
-        train.to,
-      ),
+    blocks: () => withoutLabels(readRows(scratch, stages, schema, learnedFiles(schema), train.from, train.to)),
   });
   const changed = [...schema.ids.keys()].filter((column) => places[column] !== undefined);
   const tell = progress(onProgress, "order", stagedRows(stages));
@@ -162,6 +156,12 @@ async function orderColumns(
     dictionaries.push(await saveDictionary(target, column, reordered(await dictionary(column), places[column])));
   }
   return { files: schema.ids.map((_, column) => (places[column] === undefined ? "indices" : "ordered")), dictionaries };
+}
+
+const learnedFiles = ({ ids }: LogSchema): IndexFiles[] => ids.map(() => "indices");
+
+async function* withoutLabels(blocks: AsyncIterable<RowBlock>): AsyncGenerator<Omit<RowBlock, "labels">> {
+  for await (const { rows, dense, ids } of blocks) yield { rows, dense, ids };
 }
 
 function reordered({ values, counts }: SavedDictionary, places: Uint32Array | undefined): SavedDictionary {

@@ -98,6 +98,6 @@ export function planFiles({ splits, days }: SplitPlan): PlannedFile[] {
 }
 
 /** Name of the Arrow file of a day of a split. */
-export function splitFile(split: Split, day: number): string {
+function splitFile(split: Split, day: number): string {
   return `${split}-${day}.arrow`;
 }

@@ -56,7 +56,7 @@ export interface LearnResult {
 }
 
 /** Renumbers a column by an id order. */
-export interface OrderTask {
+interface OrderTask {
   readonly kind: "order";
   readonly column: number;
   readonly schema: LogSchema;
