@@ -2,7 +2,10 @@ import test from "ava";
 import fc from "fast-check";
 import { bisectRows } from "../src/order/bisect-rows.ts";
 import { CooccurrenceSketch } from "../src/order/cooccurrence-sketch.ts";
-import type { LearnedRows } from "../src/order/id-order.ts";
+import type { IdOrder } from "../src/order/id-order.ts";
+
+type LearnedRows = Parameters<IdOrder>[0];
+
 import { orthonormalize } from "../src/order/orthonormalize.ts";
 import { principalDirection } from "../src/order/principal-direction.ts";
 import { similarityOrder } from "../src/order/similarity-order.ts";

@@ -4,6 +4,8 @@ import { orthonormalize } from "./orthonormalize.ts";
 
 /** Numbers of a sketch. */
 export const SKETCH_WIDTH = 16;
+/** Rows that are added together. */
+const CHUNK_ROWS = 2048;
 /** Marks an id without a sketch. */
 const NONE = -1;
 
@@ -24,6 +26,8 @@ export class CooccurrenceSketch {
   /** What an id adds to those that it occurs with. */
   #sent: Float32Array;
   #received: Float32Array;
+  /** What all ids of a row send, row-major [CHUNK_ROWS, SKETCH_WIDTH]. */
+  readonly #totals = new Float64Array(CHUNK_ROWS * SKETCH_WIDTH);
 
   /** `counts[column][index]` are occurrences in the rows that follow; index 0, the out-of-vocabulary id, has no sketch. */
   constructor(counts: readonly Uint32Array[], minCount: number, maxIds: number, seed: number) {
@@ -49,13 +53,11 @@ export class CooccurrenceSketch {
 
   /** Adds rows; every pass must see the same ones. */
   add(rows: number, columns: readonly IdColumn[]): void {
-    const sums = new Float64Array(columns.length * SKETCH_WIDTH);
-    const all = new Float64Array(SKETCH_WIDTH);
-    for (let row = 0; row < rows; row++) {
-      sums.fill(0);
-      all.fill(0);
-      for (let column = 0; column < columns.length; column++) this.#gather(columns[column], row, column, sums, all);
-      for (let column = 0; column < columns.length; column++) this.#scatter(columns[column], row, column, sums, all);
+    for (let from = 0; from < rows; from += CHUNK_ROWS) {
+      const to = Math.min(rows, from + CHUNK_ROWS);
+      this.#totals.fill(0);
+      for (const [column, ids] of columns.entries()) this.#gather(ids, column, from, to);
+      for (const [column, ids] of columns.entries()) this.#scatter(ids, column, from, to);
     }
   }
 
@@ -91,33 +93,43 @@ export class CooccurrenceSketch {
     return values.subarray(this.#starts[column] * SKETCH_WIDTH, this.#starts[column + 1] * SKETCH_WIDTH);
   }
 
-  /** Sums what the ids of a row send, the mean of a list's. */
-  #gather({ words, offsets }: IdColumn, row: number, column: number, sums: Float64Array, all: Float64Array): void {
-    const [from, to] = offsets === undefined ? [row, row + 1] : [offsets[row], offsets[row + 1]];
-    const slots = this.#slots[column];
-    const sent = this.#sent;
-    const at = column * SKETCH_WIDTH;
-    for (let position = from; position < to; position++) {
-      const slot = slots[words[position]];
-      if (slot === NONE) continue;
-      const share = 1 / (to - from);
-      for (let j = 0, source = slot * SKETCH_WIDTH; j < SKETCH_WIDTH; j++, source++) {
-        const value = sent[source] * share;
-        sums[at + j] += value;
-        all[j] += value;
+  /** Adds what the ids of a column send to the totals of their rows, the mean of a list's. */
+  #gather({ words, offsets }: IdColumn, column: number, first: number, end: number): void {
+    const [slots, sent, totals] = [this.#slots[column], this.#sent, this.#totals];
+    for (let row = first, at = 0; row < end; row++, at += SKETCH_WIDTH) {
+      const from = offsets === undefined ? row : offsets[row];
+      const to = offsets === undefined ? row + 1 : offsets[row + 1];
+      for (let position = from; position < to; position++) {
+        const slot = slots[words[position]];
+        if (slot === NONE) continue;
+        const source = slot * SKETCH_WIDTH;
+        const share = 1 / (to - from);
+        for (let j = 0; j < SKETCH_WIDTH; j++) totals[at + j] += share * sent[source + j];
       }
     }
   }
 
-  #scatter({ words, offsets }: IdColumn, row: number, column: number, sums: Float64Array, all: Float64Array): void {
-    const [from, to] = offsets === undefined ? [row, row + 1] : [offsets[row], offsets[row + 1]];
-    const slots = this.#slots[column];
-    const received = this.#received;
-    const at = column * SKETCH_WIDTH;
-    for (let position = from; position < to; position++) {
-      const slot = slots[words[position]];
-      if (slot === NONE) continue;
-      for (let j = 0, goal = slot * SKETCH_WIDTH; j < SKETCH_WIDTH; j++, goal++) received[goal] += all[j] - sums[at + j];
+  /** Gives the ids of a column the totals of their rows, without what their own column sent. */
+  #scatter({ words, offsets }: IdColumn, column: number, first: number, end: number): void {
+    const [slots, sent, received, totals] = [this.#slots[column], this.#sent, this.#received, this.#totals];
+    const own = new Float64Array(SKETCH_WIDTH);
+    for (let row = first, at = 0; row < end; row++, at += SKETCH_WIDTH) {
+      const from = offsets === undefined ? row : offsets[row];
+      const to = offsets === undefined ? row + 1 : offsets[row + 1];
+      own.fill(0);
+      for (let position = from; position < to; position++) {
+        const slot = slots[words[position]];
+        if (slot === NONE) continue;
+        const source = slot * SKETCH_WIDTH;
+        const share = 1 / (to - from);
+        for (let j = 0; j < SKETCH_WIDTH; j++) own[j] += share * sent[source + j];
+      }
+      for (let position = from; position < to; position++) {
+        const slot = slots[words[position]];
+        if (slot === NONE) continue;
+        const goal = slot * SKETCH_WIDTH;
+        for (let j = 0; j < SKETCH_WIDTH; j++) received[goal + j] += totals[at + j] - own[j];
+      }
     }
   }
 
