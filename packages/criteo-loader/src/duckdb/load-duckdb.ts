@@ -9,7 +9,7 @@ const PACKAGE: string = "@duckdb/node-api";
 export type ChunkValues = Uint8Array | Uint32Array | BigInt64Array;
 
 /** Some rows of a result. */
-export interface Chunk {
+interface Chunk {
   /** Number of rows. */
   readonly rowCount: number;
   /** A column by its place. */
