@@ -11,4 +11,4 @@ export type { BatchRegion, DictionaryFile, Manifest, ManifestFile, SourceRows, S
 export type { IdOrderName } from "./order/id-order.ts";
 export { prepare } from "./prepare/prepare.ts";
 export type { PreparedWith, PrepareOptions, PrepareProgress } from "./prepare/prepare-options.ts";
-export type { RowRange, SplitRule } from "./prepare/split-rows.ts";
+export type { SplitByDays, SplitByFractions, SplitByRanges, SplitRule } from "./prepare/split-rows.ts";
