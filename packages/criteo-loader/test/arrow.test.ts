@@ -101,6 +101,7 @@ test("a mutated Arrow file ends in a typed error or in columns that fit together
   t.timeout(600_000);
   const random = testRandom(12);
   const parser = new ArrowParser();
+  t.teardown(() => parser.close());
   const outcomes = { refused: 0, late: 0, accepted: 0 };
   for (let run = 0; run < runs(150, 3000); run++) {
     const bytes = Uint8Array.from(tableToIPC(run % 2 === 0 ? whole : batched, run % 3 === 0 ? "stream" : "file"));
@@ -125,7 +126,6 @@ test("a mutated Arrow file ends in a typed error or in columns that fit together
       else outcomes.refused++;
     }
   }
-  await parser.close();
   t.log(outcomes);
   t.true(outcomes.refused > 0 && outcomes.accepted > 0);
 });

@@ -78,6 +78,7 @@ function listPart(name: string, data: Data): { values: Exclude<ForeignValues, st
   if (child === undefined) throw new Error(`list column ${name} has no items`);
   if (DataType.isFixedSizeList(data.type)) {
     const { listSize } = data.type;
+    if (listSize < 0) throw new Error(`column ${name} has lists of ${listSize} items`);
     const from = data.offset * listSize;
     const lengths = Array.from({ length: data.length }, () => listSize);
     return { values: numbers(name, child, from, from + data.length * listSize), lengths };

@@ -26,8 +26,8 @@ export interface PrepareFilesOptions extends PrepareOptions {
 /**
  * `prepare` for a folder on disk: in worker threads, with intermediate columns in scratch files, and resumable.
  *
- * The scratch files lie in `unfinished/` within the folder and are removed at the end. They take 261 bytes a row of
- * Criteo, less as the files of the data set are written. After an interruption, the same call goes on: sources that
+ * The scratch files lie in `unfinished/` within the folder and are removed at the end. They take up to 165 bytes a row of
+ * Criteo; those of a source are removed when its rows are written. After an interruption, the same call goes on: sources that
  * were read, columns that were learned and files that were written are not done again, unless the machine
  * was restarted meanwhile. An error is an interruption too: the other files of a log need not be read again when one
  * was damaged and is replaced. The data set has the same bytes as one that was not interrupted. Only one process at a time may

@@ -12,7 +12,7 @@ import { memoryWorkplace } from "./workplace.ts";
  * of 32 unsigned bits, a missing id is the raw id 0; the last day is held out, its first part for the test and its
  * end for validation. Unlike DLRM's, the dictionaries come from training rows only; every other id is index 0.
  *
- * The sources are read once, on the calling thread. Their typed columns, 261 bytes a row of Criteo, stay in memory until
+ * The sources are read once, on the calling thread. Their typed columns, 165 bytes a row of Criteo, stay in memory until
  * the files are written; `prepareFiles` of `@tt-rec/criteo-loader/node` keeps them on disk and works in threads. The output's
  * bytes depend only on the sources' bytes, names and options. Whatever goes wrong, a folder without a complete data
  * set has no manifest.

@@ -9,14 +9,40 @@ export interface RowRange {
   readonly to: number;
 }
 
+/** Equal contiguous days, the last of which is held out. */
+export interface SplitByDays {
+  /** Marks this rule. */
+  readonly by: "days";
+  /** Number of days, at least 2, or "files": each source is a day. */
+  readonly days: number | "files";
+  /** Share of the last day, taken from its end, that is for validation; the rest is for the test. */
+  readonly validationShare: number;
+}
+
+/** Shares of all rows from the end of the log: training rows, then test, then validation. */
+export interface SplitByFractions {
+  /** Marks this rule. */
+  readonly by: "fractions";
+  /** Share of the test rows. */
+  readonly test: number;
+  /** Share of the validation rows. */
+  readonly validation: number;
+}
+
+/** Rows [from, to) of the log for each part. They may not overlap, and rows outside them are left out. */
+export interface SplitByRanges {
+  /** Marks this rule. */
+  readonly by: "ranges";
+  /** Training rows, at least one. */
+  readonly train: readonly [from: number, to: number];
+  /** Test rows. */
+  readonly test: readonly [from: number, to: number];
+  /** Validation rows. */
+  readonly validation: readonly [from: number, to: number];
+}
+
 /** How the rows of a log become training, test and validation rows. */
-export type SplitRule =
-  /** Equal contiguous days, or each source is a day; the last one is held out, its end for validation. */
-  | { readonly by: "days"; readonly days: number | "files"; readonly validationShare: number }
-  /** Shares of all rows from the end of the log: training rows, then test, then validation. */
-  | { readonly by: "fractions"; readonly test: number; readonly validation: number }
-  /** Rows [from, to) of the log for each part; they may not overlap, and rows outside them are left out. */
-  | ({ readonly by: "ranges" } & Readonly<Record<Split, readonly [from: number, to: number]>>);
+export type SplitRule = SplitByDays | SplitByFractions | SplitByRanges;
 
 /** Where the rows of a log go. */
 export interface SplitPlan {
@@ -70,7 +96,7 @@ function inOrder(train: number, test: number, validation: number): SplitPlan["sp
   };
 }
 
-function checkedRanges(rule: SplitRule & { by: "ranges" }, total: number): SplitPlan["splits"] {
+function checkedRanges(rule: SplitByRanges, total: number): SplitPlan["splits"] {
   const ranges = SPLITS.map((split) => ({ split, from: rule[split][0], to: rule[split][1] }));
   const filled = ranges.filter(({ from, to }) => from < to).sort((a, b) => a.from - b.from);
   for (const [i, { split, from, to }] of filled.entries()) {
