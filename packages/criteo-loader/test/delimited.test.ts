@@ -113,7 +113,8 @@ test("bad rows are refused with file, line and column, and skipped as far as all
       message,
     });
     t.like(error?.where, { file: "test.tsv", line: 3, ...(column && { column }) });
-    t.is((await rowsOf(delimitedSource(source(text), SCHEMA), SCHEMA, 1)).length, 2, line);
+    const kept = await rowsOf(delimitedSource(source(text), SCHEMA), SCHEMA, 1);
+    t.deepEqual(kept, await rowsOf(delimitedSource(source(header + good + good), SCHEMA), SCHEMA), line);
   }
   const header2 = "clicked,age,price,city,item,tags\n";
   await t.throwsAsync(rowsOf(delimitedSource(source(header2 + good), SCHEMA), SCHEMA), {
