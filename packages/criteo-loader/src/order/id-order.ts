@@ -2,11 +2,11 @@ import type { SavedDictionary } from "../dictionary/dictionaries-file.ts";
 import type { LogSchema } from "../log/log-schema.ts";
 import type { IdColumn } from "../log/row-block.ts";
 
-/** Names of the id orders. */
-export const ID_ORDERS = ["first-seen"] as const;
-
 /** How the ids of a column are numbered: "first-seen" by first appearance in the training rows, as in DLRM. */
-export type IdOrderName = (typeof ID_ORDERS)[number];
+export type IdOrderName = "first-seen";
+
+/** Names of the id orders. */
+export const ID_ORDERS: readonly IdOrderName[] = ["first-seen"];
 
 /** Some training rows, without their labels: an order may not learn from them. */
 interface LearnedBlock {
