@@ -187,8 +187,11 @@ test("a file read in parts has its lines once, whatever the cuts", async (t) => 
   );
   const path = await file("parts.tsv", text);
   const random = testRandom(7);
-  for (let run = 0; run < runs(40, 2000); run++) {
-    const cuts = Array.from({ length: 1 + (run % 5) }, () => Math.floor(random() * text.length)).sort((a, b) => a - b);
+  const everyCut = Array.from({ length: text.length + 1 }, (_, cut) => [cut]);
+  const severalCuts = Array.from({ length: runs(40, 2000) }, (_, run) =>
+    Array.from({ length: 1 + (run % 5) }, () => Math.floor(random() * text.length)).sort((a, b) => a - b),
+  );
+  for (const cuts of [...everyCut, ...severalCuts]) {
     const ends = [0, ...cuts, text.length];
     let joined = "";
     for (const [i, end] of ends.slice(1).entries()) {
