@@ -111,16 +111,12 @@ test.serial("a file that is left early is closed", async (t) => {
   t.true((await readdir("/proc/self/fd").catch(() => [])).length < before + 10);
 });
 
-const CHILD = fileURLToPath(new URL("./slow-prepare.js", import.meta.url));
+const CHILD = fileURLToPath(new URL("./killed-prepare.js", import.meta.url));
 
-/** Runs prepare in a child process and kills it after some milliseconds, or at its n-th step; returns whether it was alive then. */
+/** Runs prepare in a child process that is killed at its n-th step, or after some milliseconds; tells whether it was alive then. */
 function killed(at: { milliseconds: number } | { step: number }, target: string, logs: readonly string[]): Promise<boolean> {
   return new Promise((resolve) => {
-    const child = fork(CHILD, [target, ...logs], { execArgv: [] });
-    let steps = 0;
-    child.on("message", () => {
-      if ("step" in at && ++steps === at.step) child.kill("SIGKILL");
-    });
+    const child = fork(CHILD, [target, "step" in at ? String(at.step) : "none", ...logs], { execArgv: [] });
     if ("milliseconds" in at) setTimeout(() => child.kill("SIGKILL"), at.milliseconds);
     child.on("exit", (_, signal) => resolve(signal === "SIGKILL"));
   });
@@ -142,7 +138,7 @@ test("a prepare killed at any moment opens as nothing, and the next one goes on 
   // A step is a block read, a column learned, a file written.
   const moments = process.env.TT_REC_LONG
     ? [
-        ...Array.from({ length: 40 }, (_, step) => ({ step: step + 1 })),
+        ...Array.from({ length: 37 }, (_, step) => ({ step: step + 1 })),
         ...Array.from({ length: 20 }, () => ({ milliseconds: 50 + Math.floor(1500 * random()) })),
       ]
     : [{ step: 1 }, { step: 9 }, { step: 34 }];
@@ -191,8 +187,11 @@ test("a file read in parts has its lines once, whatever the cuts", async (t) => 
   );
   const path = await file("parts.tsv", text);
   const random = testRandom(7);
-  for (let run = 0; run < runs(40, 2000); run++) {
-    const cuts = Array.from({ length: 1 + (run % 5) }, () => Math.floor(random() * text.length)).sort((a, b) => a - b);
+  const everyCut = Array.from({ length: text.length + 1 }, (_, cut) => [cut]);
+  const severalCuts = Array.from({ length: runs(40, 2000) }, (_, run) =>
+    Array.from({ length: 1 + (run % 5) }, () => Math.floor(random() * text.length)).sort((a, b) => a - b),
+  );
+  for (const cuts of [...everyCut, ...severalCuts]) {
     const ends = [0, ...cuts, text.length];
     let joined = "";
     for (const [i, end] of ends.slice(1).entries()) {

@@ -79,6 +79,7 @@ function plainParts(path: string, byteLength: number): SourceRecipe[] {
 
 /** The lines that begin at the bytes [start, end) of a plain file. Chunks share memory: one holds until the next is asked for. */
 function* linesOf(path: string, start: number, end: number): Generator<Uint8Array> {
+  if (start >= end) return;
   const file = openSync(path, "r");
   try {
     // The byte before tells whether a line begins at `start`.

@@ -2,15 +2,15 @@ import type { SavedDictionary } from "../dictionary/dictionaries-file.ts";
 import type { LogSchema } from "../log/log-schema.ts";
 import type { IdColumn } from "../log/row-block.ts";
 
-/** Names of the id orders. */
-export const ID_ORDERS = ["first-seen", "frequency", "similarity", "hash"] as const;
-
 /**
  * How the ids of a column are numbered: "first-seen" by first appearance in the training rows, as in DLRM; "frequency" by
  * count, most frequent first; "similarity" by what they occur together with, along the row shape of a TT table; "hash" by a
  * hash modulo a size, without a dictionary.
  */
-export type IdOrderName = (typeof ID_ORDERS)[number];
+export type IdOrderName = "first-seen" | "frequency" | "similarity" | "hash";
+
+/** Names of the id orders. */
+export const ID_ORDERS: readonly IdOrderName[] = ["first-seen", "frequency", "similarity", "hash"];
 
 /** Some training rows, without their labels: an order may not learn from them. */
 interface LearnedBlock {
