@@ -66,6 +66,8 @@ test("duckdb and the native engine write the same bytes", async (t) => {
   await compareEngines(t, "defaults", [plain], { rowsPerBatch: 64 });
   await compareEngines(t, "files", [plain, compressed], { days: "files", minFrequency: 4, validationShare: 0.3 });
   await compareEngines(t, "modulo", [compressed], { maxIndexRange: 1009 });
+  writeFileSync(plain, randomLog(70, 9).replaceAll("\n", "\r\n").slice(0, -2));
+  await compareEngines(t, "line ends", [plain], {});
 });
 
 test("duckdb and the native engine agree on generated rows", async (t) => {
@@ -108,6 +110,12 @@ test("damaged gz files and rows that duckdb would take are refused", async (t) =
       message: /line \d+/,
     });
   }
+  // The native engine takes lines with either end in one file.
+  writeFileSync(path, good.replace("\n", "\r\n"));
+  await t.throwsAsync(prepareInDuckdb([path], join(folder, "x"), { idOrder: "frequency" }), {
+    code: "E_ROW",
+    message: /^duckdb: .*CSV Parser.*$/,
+  });
   t.false(existsSync(join(folder, "x", "manifest.json")));
   t.deepEqual(readdirSync(join(folder, "x")), []);
 });

@@ -3,18 +3,18 @@ import { join, resolve } from "node:path";
 import { type Directory, isTtError, TtError } from "@tt-rec/tensor";
 import { nodeDirectory } from "@tt-rec/tensor/node";
 import { type SavedDictionary, saveDictionary } from "../dictionary/dictionaries-file.ts";
+import { chunks, encodedBlock } from "../duckdb/encoded-block.ts";
+import { type Connection, openDatabase } from "../duckdb/load-duckdb.ts";
+import { COUNT_ROWS, createDictionary, createRaw, readFile, selectDictionary, selectEncoded } from "../duckdb/preparation-sql.ts";
 import { CRITEO_SCHEMA, type LogSchema } from "../log/log-schema.ts";
 import type { RowBlock } from "../log/row-block.ts";
 import type { ScanState } from "../log/row-source.ts";
 import { scanRows } from "../log/scan-rows.ts";
 import { countHistogram, type DictionaryFile, type Manifest, type ManifestFile } from "../manifest/manifest.ts";
-import { isGzip, logFile } from "../node/log-file.ts";
 import { type PreparedWith, type PrepareOptions, requireWhole, resolveOptions } from "../prepare/prepare-options.ts";
 import { planFiles, planSplit, type RowRange } from "../prepare/split-rows.ts";
 import { clearDataset, commitManifest, refuseExisting, writeSplitFile } from "../prepare/write-dataset.ts";
-import { chunks, encodedBlock } from "./encoded-block.ts";
-import { type Connection, openDatabase } from "./load-duckdb.ts";
-import { COUNT_ROWS, createDictionary, createRaw, readFile, selectDictionary, selectEncoded } from "./preparation-sql.ts";
+import { isGzip, logFile } from "./log-file.ts";
 
 /** Options of `prepareInDuckdb`. */
 export interface DuckdbOptions extends PrepareOptions {
