@@ -139,4 +139,5 @@ test("what duckdb cannot express is refused, and so is a missing package", async
     code: "E_NOT_FOUND",
     message: /not installed: npm install @duckdb\/node-api@1\.5\.6-r\.1/,
   });
+  t.deepEqual(readdirSync(join(folder, "y")), []);
 });

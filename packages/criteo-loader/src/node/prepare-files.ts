@@ -13,7 +13,7 @@ import { filePlace } from "./file-place.ts";
 import { WorkerPool } from "./worker-pool.ts";
 
 /** Folder within a data set's for what is needed until it is complete. */
-const UNFINISHED = "unfinished";
+export const UNFINISHED = "unfinished";
 
 /** Options of `prepareFiles`. */
 export interface PrepareFilesOptions extends PrepareOptions {

@@ -4,7 +4,7 @@ import { type Directory, isTtError, TtError } from "@tt-rec/tensor";
 import { nodeDirectory } from "@tt-rec/tensor/node";
 import { type SavedDictionary, saveDictionary } from "../dictionary/dictionaries-file.ts";
 import { chunks, encodedBlock } from "../duckdb/encoded-block.ts";
-import { type Connection, openDatabase } from "../duckdb/load-duckdb.ts";
+import { type Connection, type Database, openDatabase } from "../duckdb/load-duckdb.ts";
 import { COUNT_ROWS, createDictionary, createRaw, readFile, selectDictionary, selectEncoded } from "../duckdb/preparation-sql.ts";
 import { CRITEO_SCHEMA, type LogSchema } from "../log/log-schema.ts";
 import type { RowBlock } from "../log/row-block.ts";
@@ -15,6 +15,7 @@ import { type PreparedWith, type PrepareOptions, requireWhole, resolveOptions } 
 import { planFiles, planSplit, type RowRange } from "../prepare/split-rows.ts";
 import { clearDataset, commitManifest, refuseExisting, writeSplitFile } from "../prepare/write-dataset.ts";
 import { isGzip, logFile } from "./log-file.ts";
+import { UNFINISHED } from "./prepare-files.ts";
 
 /** Options of `prepareInDuckdb`. */
 export interface DuckdbOptions extends PrepareOptions {
@@ -42,18 +43,19 @@ export async function prepareInDuckdb(paths: readonly string[], folder: string, 
   const target = nodeDirectory(folder);
   if (!options.replace) await refuseExisting(target);
 
-  const scratch = join(folder, "unfinished", "duckdb");
+  // What an interrupted run of the native engine left is of no use once its files are replaced.
+  const scratch = join(folder, UNFINISHED);
   await rm(scratch, { recursive: true, force: true });
   await mkdir(scratch, { recursive: true });
-  const database = await openDatabase(join(scratch, "rows.duckdb"), databaseOptions(options));
+  let database: Database | undefined;
   try {
-    const manifest = await prepareOn(database.connection, paths, schema, settings, target, options.onProgress);
-    return manifest;
+    database = await openDatabase(join(scratch, "rows.duckdb"), databaseOptions(options));
+    return await prepareOn(database.connection, paths, schema, settings, target, options.onProgress);
   } catch (error) {
     throw isTtError(error) ? error : databaseError(error as Error);
   } finally {
-    database.close();
-    await rm(join(folder, "unfinished"), { recursive: true, force: true });
+    database?.close();
+    await rm(scratch, { recursive: true, force: true });
   }
 }
 
