@@ -12,7 +12,7 @@ import { nodeDirectory } from "@tt-rec/tensor/node";
 import test from "ava";
 import { openDataset, prepare, verifyDataset } from "../src/index.ts";
 import { logFile, prepareFiles } from "../src/node.ts";
-import { collect, randomLog, runs, snapshot, source, testRandom } from "./support.ts";
+import { collect, randomLog, runs, scan, snapshot, source, testRandom } from "./support.ts";
 
 let testFolder: string;
 test.before(async () => {
@@ -75,7 +75,7 @@ test("a compressed log that is cut short anywhere is refused", async (t) => {
     const length = 1 + Math.floor(((gz.length - 1) * cut) / cuts);
     const path = await file("cut.gz", gz.subarray(0, length));
     const code = length === 1 ? "E_ROW" : "E_CORRUPT";
-    await t.throwsAsync(prepare([logFile(path)], memoryDirectory()), { code }, `${length} of ${gz.length} bytes`);
+    await t.throwsAsync(scan(logFile(path)), { code }, `${length} of ${gz.length} bytes`);
   }
 });
 
@@ -90,7 +90,7 @@ test("a flipped bit in a compressed log is refused, or changes not one byte of i
     const bit = run < 80 ? run : 80 + Math.floor(random() * (8 * gz.length - 80));
     bytes[bit >> 3] ^= 1 << (bit & 7);
     const path = await file("flip.gz", bytes);
-    const outcome = await prepare([logFile(path)], memoryDirectory()).then(
+    const outcome = await scan(logFile(path)).then(
       () => "accepted",
       (error: TtError) => error.code,
     );
