@@ -77,7 +77,7 @@ function defineCommands(streams: ConsoleStreams): CAC {
   );
   define(
     "prepare [...logs]",
-    "Turn raw logs (TSV, .gz) into an Arrow data set",
+    "Turn raw logs (Criteo's, or tables with --schema; .gz) into an Arrow data set; after an interruption the same command goes on",
     PREPARE_OPTIONS,
     async (reporter, flags, [logs]) => {
       const [paths, out] = [(logs as unknown[]).map(String), required(flags, "out")];

@@ -149,13 +149,13 @@ test("prepare --verify finds a flipped bit, and where it is", async (t) => {
     await run(t, "generate", path("log.tsv"), "--rows", "1000", "--scale", "0.001");
     await run(t, "prepare", path("log.tsv"), "--out", path("data"), "--verify");
     await run(t, "prepare", "--out", path("data"), "--verify");
-    const file = join(path("data"), "train.arrow");
+    const file = join(path("data"), "train-0.arrow");
     const bytes = readFileSync(file);
     bytes[bytes.length >> 1] ^= 1;
     writeFileSync(file, bytes);
     const { code, stderr } = await ttRec("prepare", "--out", path("data"), "--verify");
     t.is(code, 4);
-    t.regex(stderr, /train\.arrow/);
+    t.regex(stderr, /train-0\.arrow/);
     t.is((await ttRec("prepare", "--out", path("data"))).code, 2);
   });
 });

@@ -20,7 +20,7 @@ const rows = { amount: ROWS, unit: "row" };
 
 async function scan(): Promise<number> {
   let sum = 0;
-  for await (const block of scanRows(log, CRITEO_SCHEMA, { maxBadRows: 0, badRows: 0, bytes: 0 })) sum += block.ids[0];
+  for await (const block of scanRows(log, CRITEO_SCHEMA, { maxBadRows: 0, badRows: 0, lines: 0, bytes: 0 })) sum += block.rows;
   return sum;
 }
 

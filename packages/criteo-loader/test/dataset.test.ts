@@ -2,7 +2,7 @@ import { type Directory, isTtError, memoryDirectory, sealJson, type TtError } fr
 import { tableFromIPC } from "apache-arrow";
 import test from "ava";
 import fc from "fast-check";
-import { shuffledWindows } from "../src/dataset/window-plan.ts";
+import { planWindows } from "../src/dataset/window-plan.ts";
 import { type DatasetBatch, openDataset, openEncoder, prepare, type Split, verifyDataset } from "../src/index.ts";
 import { checkManifest } from "../src/manifest/check-manifest.ts";
 import { MANIFEST_FORMAT } from "../src/manifest/manifest.ts";
@@ -121,7 +121,10 @@ test("a run resumed at any batch gives the batches of an uninterrupted one", asy
 
 test("all places of a window are reached about equally often", (t) => {
   const hits = new Float64Array(20);
-  for (let epoch = 0; epoch < 4000; epoch++) hits[shuffledWindows([20], 3, epoch)[0].permutation?.()[0] ?? -1]++;
+  for (let epoch = 0; epoch < 4000; epoch++) {
+    const [window] = planWindows([[{ file: 0, batch: 0, rows: 20 }]], "total", 3, epoch);
+    hits[window.permutation?.()[0] ?? -1]++;
+  }
   // Binomial(4000, 1/20): five standard deviations are 69.
   t.true(
     hits.every((count) => Math.abs(count - 200) < 69),
@@ -137,7 +140,7 @@ test("the next window is read while the consumer works, and no further", async (
     async read(name) {
       const file = await inner.read(name);
       const slice = (start: number, end: number): Promise<Uint8Array> => {
-        if (name === "train.arrow") reads++;
+        if (name === "train-0.arrow") reads++;
         return file.slice(start, end);
       };
       return { byteLength: file.byteLength, slice };
@@ -165,15 +168,15 @@ test("options outside their range are refused at the call", async (t) => {
 
 test("the files are Arrow: apache-arrow's own file reader finds the same columns", async (t) => {
   const files = await snapshot(await numbered(16));
-  const table = tableFromIPC(files.get("train.arrow") as Uint8Array);
+  const table = tableFromIPC(files.get("train-0.arrow") as Uint8Array);
   t.deepEqual(
     table.schema.fields.map((field) => String(field)),
-    ["label: Uint8", "dense: FixedSizeList[3]<Float32>", "ids: FixedSizeList[5]<Uint32>"],
+    ["label: Uint8", "dense: FixedSizeList[3]<Float32>", ...SCHEMA.ids.map((name) => `${name}: Uint32`)],
   );
   t.is(table.numRows, 106);
   t.is(table.batches.length, 7);
-  const row = table.get(20)?.toJSON() as { label: number; dense: Iterable<number>; ids: Iterable<number> };
-  t.deepEqual([row.label, [...row.dense][2], [...row.ids][0]], [0, Math.fround(Math.log(21)), 21]);
+  const row = table.get(20)?.toJSON() as { label: number; dense: Iterable<number>; u: number };
+  t.deepEqual([row.label, [...row.dense][2], row.u], [0, Math.fround(Math.log(21)), 21]);
 });
 
 /** Opens a data set and reads all of it; the error's code if it is refused. */
@@ -195,7 +198,7 @@ test("a flipped bit anywhere in an Arrow file or the dictionaries is refused by 
   const clean = await readManifest(await directoryOf(files));
   const random = testRandom(3);
   for (let run = 0; run < runs(300, 5000); run++) {
-    const name = ["train.arrow", "test.arrow", "validation.arrow", "dictionaries.safetensors"][run % 4];
+    const name = ["train-0.arrow", "test-1.arrow", "validation-1.arrow", "dictionary-02.safetensors"][run % 4];
     const bytes = Uint8Array.from(files.get(name) as Uint8Array);
     const byte = Math.floor(random() * bytes.length);
     bytes[byte] ^= 1 << Math.floor(random() * 8);
@@ -258,9 +261,9 @@ test("a newer version, another format and what is no JSON are refused as such", 
   const text = Buffer.from(files.get("manifest.json") as Uint8Array).toString();
   const opened = async (manifest: string): Promise<unknown> =>
     openDataset(await directoryOf(new Map(files).set("manifest.json", Buffer.from(manifest))));
-  await t.throwsAsync(opened(text.replace('"version": 1', '"version": 2')), {
+  await t.throwsAsync(opened(text.replace('"version": 2', '"version": 3')), {
     code: "E_VERSION",
-    message: /version 2; .* version 1/,
+    message: /version 3; .* version 2/,
   });
   await t.throwsAsync(opened(text.replace("tt-rec-dataset", "other")), { code: "E_CORRUPT", message: /format is "other"/ });
   for (const broken of ["", "{", "[]", "null", "7", `${text} `, text.slice(0, -1), text.replace("{", '{"rows": 0,')]) {
@@ -279,15 +282,22 @@ test("a manifest with a right checksum but wrong content is refused with what is
     [{ ...clean, cardinalities: [1, 2] }, /number of cardinalities = 2 .* 5/],
     [{ ...clean, cardinalities: clean.cardinalities.with(2, 0) }, /cardinalities\[2\] = 0/],
     [{ ...clean, badRows: -1 }, /badRows = -1/],
-    [{ ...clean, rows: { ...clean.rows, train: 105 } }, /files\[0\]\.rows = 106/],
-    [{ ...clean, sources: [{ name: "x", rows: 5 }] }, /rows of all splits = 211/],
+    [{ ...clean, rows: { ...clean.rows, train: 105 } }, /rows\.train = 105 is not what options\.split gives/],
+    [{ ...clean, sources: [{ name: "x", rows: 5 }] }, /rows\.train = 106 is not what options\.split gives/],
     [{ ...clean, sources: {} }, /sources = \{\} is not a list/],
     [{ ...clean, schema: { ...clean.schema, ids: ["u", "u", "w", "x", "z"] } }, /two columns "u"/],
-    [{ ...clean, options: { ...clean.options, days: 1 } }, /days = 1/],
+    [{ ...clean, options: { ...clean.options, split: { by: "days", days: 1, validationShare: 0.3 } } }, /days = 1/],
     [{ ...clean, options: { ...clean.options, rowsPerBatch: "8" } }, /options\.rowsPerBatch = "8"/],
-    [{ ...clean, dictionaries: { ...clean.dictionaries, name: "../x" } }, /dictionaries\.name = "\.\.\/x"/],
+    [{ ...clean, options: { ...clean.options, split: { by: "days" } } }, /options\.split lacks the field "days"/],
+    [{ ...clean, options: { ...clean.options, split: { by: "ranges", train: 1, test: 2, validation: 3 } } }, /split\.train = 1/],
+    [{ ...clean, options: { ...clean.options, idOrder: "none" } }, /idOrder = "none"/],
+    [{ ...clean, histograms: clean.histograms.with(1, [91, 2]) }, /histograms\[1\] = \[91,2\]/],
+    [
+      { ...clean, dictionaries: clean.dictionaries.with(1, { ...clean.dictionaries[1], name: "../x" }) },
+      /dictionaries\[1\]\.name = "\.\.\/x"/,
+    ],
     [{ ...clean, files: clean.files.slice(1) }, /number of files = 2/],
-    [withFile({ name: "../train.arrow" }), /files\[0\]\.name = "\.\.\/train\.arrow"/],
+    [withFile({ name: "../train-0.arrow" }), /files\[0\]\.name = "\.\.\/train-0\.arrow"/],
     [withFile({ sha256: "00" }), /files\[0\]\.sha256 = "00"/],
     [withFile({ byteLength: 10 }), /files\[0\]\.byteLength = 10/],
     [withFile({ batches: [] }), /files\[0\]\.rows = 106 is not the rows of its batches, 0/],
@@ -314,17 +324,21 @@ test("bytes with right checksums but other content are refused, not decoded into
       const digest = await crypto.subtle.digest("SHA-256", part as Uint8Array<ArrayBuffer>);
       return Buffer.from(digest).toString("hex");
     };
+    const histograms = cardinalities.map(() => []);
     const [batch] = manifest.files[0].batches;
     const part = bytes.slice(batch.offset, batch.offset + batch.byteLength);
     const batches = [{ ...batch, sha256: await hash(part) }];
     const listed = [{ ...manifest.files[0], sha256: await hash(bytes), batches }, ...manifest.files.slice(1)];
-    await sealed.commit("manifest.json", await sealJson(MANIFEST_FORMAT, { ...manifest, cardinalities, files: listed }));
+    await sealed.commit(
+      "manifest.json",
+      await sealJson(MANIFEST_FORMAT, { ...manifest, cardinalities, histograms, files: listed }),
+    );
     return sealed;
   };
   const train = files.get(name) as Uint8Array;
   t.is(await readEverything(await resealed(train)), undefined);
   const garbage = Uint8Array.from(train).fill(0, manifest.files[0].batches[0].offset);
-  t.regex((await readEverything(await resealed(garbage)))?.message ?? "", /train\.arrow, record batch 0 .* cannot be decoded/);
+  t.regex((await readEverything(await resealed(garbage)))?.message ?? "", /train-0\.arrow, record batch 0 .* cannot be decoded/);
   const small = await openDataset(await resealed(train, manifest.cardinalities.with(1, 2)));
   await t.throwsAsync(collect(small.batches({ split: "train", batchSize: 9 })), {
     code: "E_CORRUPT",

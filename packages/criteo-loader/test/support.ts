@@ -1,7 +1,7 @@
 import type { Directory } from "@tt-rec/tensor";
 import { memoryDirectory } from "@tt-rec/tensor";
-import { CRITEO_SCHEMA, type LogSchema, type LogSource } from "../src/index.ts";
-import { type ScanState, scanRows } from "../src/log/scan-rows.ts";
+import { CRITEO_SCHEMA, type LogSchema, type LogSource, type RowBlock, type ScanState } from "../src/index.ts";
+import { scanRows } from "../src/log/scan-rows.ts";
 
 /** How many cases a property tries: few in everyday runs, the full count under TT_REC_LONG. */
 export function runs(usual: number, long: number): number {
@@ -54,7 +54,7 @@ export function source(content: string | Uint8Array, cuts: readonly number[] = [
 
 /** What a scan found, as plain arrays. */
 export interface Scanned {
-  /** One `[label, …integers, …ids]` a row. */
+  /** One `[label, …dense features, …ids]` a row. */
   readonly rows: number[][];
   /** Bad rows skipped. */
   readonly badRows: number;
@@ -62,17 +62,23 @@ export interface Scanned {
 
 /** Scans a source into plain arrays. */
 export async function scan(from: LogSource, maxBadRows = 0, schema: LogSchema = CRITEO_SCHEMA): Promise<Scanned> {
-  const state: ScanState = { maxBadRows, badRows: 0, bytes: 0 };
+  const state: ScanState = { maxBadRows, badRows: 0, lines: 0, bytes: 0 };
   const rows: number[][] = [];
-  const [F, T] = [schema.dense.length, schema.ids.length];
-  for await (const block of scanRows(from, schema, state)) {
-    for (let row = 0; row < block.rows; row++) {
-      const integers = block.integers.subarray(row * F, (row + 1) * F);
-      rows.push([block.labels[row], ...integers, ...block.ids.subarray(row * T, (row + 1) * T)]);
-    }
-  }
+  for await (const block of scanRows(from, schema, state)) rows.push(...plainRows(block, schema.dense.length));
   return { rows, badRows: state.badRows };
 }
+
+/** The rows of a block of one id a row and column. */
+export function plainRows({ rows, labels, dense, ids }: RowBlock, width: number): number[][] {
+  return Array.from({ length: rows }, (_, row) => [
+    labels[row],
+    ...dense.subarray(row * width, (row + 1) * width),
+    ...ids.map(({ words }) => words[row]),
+  ]);
+}
+
+/** DLRM's feature of a whole number, in float32. */
+export const feature = (value: number): number => Math.fround(Math.log(Math.max(0, value) + 1));
 
 const GOOD_ROW = /^[01](\t(-?\d{1,15})?){13}(\t[0-9a-f]{0,8}){26}$/i;
 
@@ -82,7 +88,11 @@ export function scanOracle(text: string): Scanned {
   if (lines[lines.length - 1] === "") lines.pop();
   const good = lines.map((row) => row.replace(/\r$/, "")).filter((row) => GOOD_ROW.test(row));
   const rows = good.map((row) =>
-    row.split("\t").map((field, column) => (field === "" ? 0 : column < 14 ? Number(field) : Number.parseInt(field, 16))),
+    row.split("\t").map((field, column) => {
+      if (field === "") return 0;
+      if (column === 0) return Number(field);
+      return column < 14 ? feature(Number(field)) : Number.parseInt(field, 16);
+    }),
   );
   return { rows, badRows: lines.length - good.length };
 }

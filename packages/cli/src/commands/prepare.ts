@@ -1,44 +1,67 @@
-import { type PrepareOptions, prepare as prepareLog } from "@tt-rec/criteo-loader";
-import { logFile } from "@tt-rec/criteo-loader/node";
-import { nodeDirectory } from "@tt-rec/tensor/node";
+import { readFile } from "node:fs/promises";
+import {
+  type LogSchema,
+  type LogSource,
+  logSchemaOf,
+  type Manifest,
+  type PrepareProgress,
+  parseTableSchema,
+  type RowSource,
+  withNegatives,
+} from "@tt-rec/criteo-loader";
+import { logFile, type PrepareFilesOptions, prepareFiles, prepareInDuckdb, tableFile } from "@tt-rec/criteo-loader/node";
+import { TtError } from "@tt-rec/tensor";
+import { suggestShape } from "@tt-rec/tt-math";
 import { formatCount } from "../output/format.ts";
 import type { ProgressBar, Reporter } from "../output/reporter.ts";
 
-const PASSES = { count: "counting", learn: "learning", encode: "encoding" } as const;
+const PASSES = { scan: "reading", learn: "learning", order: "ordering", encode: "encoding" } as const;
 
 /** Shortest time between two progress events, in milliseconds: a big log has hundreds of thousands of blocks. */
 const EVENT_INTERVAL = 1000;
+
+/** Cores of a TT table that `train` makes. */
+const CORES = 3;
+
+/** Options of `tt-rec prepare`; 0, "auto" and "" stand for what the loader has no value for. */
+export type PrepareSettings = Omit<PrepareFilesOptions, "threads" | "maxIndexRange" | "hashSize" | "schema"> & {
+  /** Threads that work. */
+  readonly threads: number | "auto";
+  /** Raw ids are taken modulo this number; 0 takes them as they are. */
+  readonly maxIndexRange: number;
+  /** Rows of hashed tables; 0 where ids are not hashed. */
+  readonly hashSize: number;
+  /** Schema file of a table; "" for a Criteo log. */
+  readonly schema: string;
+  /** What does the work. */
+  readonly engine: "native" | "duckdb";
+};
 
 /** Turns raw logs into an Arrow data set. */
 export async function prepare(
   logs: readonly string[],
   target: string,
-  options: PrepareOptions,
+  { threads, maxIndexRange, hashSize, schema, engine, ...others }: PrepareSettings,
   reporter: Reporter,
 ): Promise<void> {
-  let bar: ProgressBar | undefined;
-  let pass = "";
-  let total = 0;
-  let lastEvent = 0;
-  const { maxIndexRange, ...others } = options;
-  const manifest = await prepareLog(logs.map(logFile), nodeDirectory(target), {
+  const progress = showProgress(reporter);
+  const options = {
     ...others,
-    // 0 is the command's word for "as they are".
-    ...(maxIndexRange !== undefined && maxIndexRange > 0 && { maxIndexRange }),
-    onProgress(progress) {
-      // The first pass finds out how many rows there are.
-      if (progress.pass === "count") total = progress.rows;
-      if (progress.pass !== pass) {
-        bar?.stop();
-        bar = progress.pass === "count" ? undefined : reporter.bar(PASSES[progress.pass], total, "rows");
-        pass = progress.pass;
-      }
-      bar?.update(progress.rows);
-      if (performance.now() - lastEvent < EVENT_INTERVAL) return;
-      lastEvent = performance.now();
-      reporter.event("progress", progress);
-    },
-  }).finally(() => bar?.stop());
+    ...(threads !== "auto" && { threads }),
+    ...(maxIndexRange > 0 && { maxIndexRange }),
+    ...(hashSize > 0 && { hashSize }),
+    rowShape: (cardinality: number) => suggestShape(cardinality, CORES),
+    onProgress: progress.update,
+  };
+  const work = async (): Promise<Manifest> => {
+    if (engine === "native") {
+      const input = await openLogs(logs, schema);
+      return prepareFiles(input.sources, target, { ...options, ...(input.schema && { schema: input.schema }) });
+    }
+    if (schema === "") return prepareInDuckdb(logs, target, options);
+    throw new TtError("E_OPTION", "--engine duckdb reads Criteo logs only; a log with --schema needs the native engine");
+  };
+  const manifest = await work().finally(progress.stop);
   const { rows, badRows, cardinalities } = manifest;
   reporter.line(
     `${target}: ${formatCount(rows.train)} training, ${formatCount(rows.validation)} validation, ${formatCount(rows.test)} test rows`,
@@ -47,4 +70,42 @@ export async function prepare(
     `${formatCount(cardinalities.reduce((a, b) => a + b, 0))} ids in ${cardinalities.length} tables; ${badRows} bad rows skipped`,
   );
   reporter.event("prepared", { target, rows, badRows, cardinalities });
+}
+
+/** The logs as sources: Criteo's format, or tables with a schema file. */
+async function openLogs(
+  logs: readonly string[],
+  path: string,
+): Promise<{ readonly sources: readonly (LogSource | RowSource)[]; readonly schema?: LogSchema }> {
+  if (path === "") return { sources: logs.map((log) => logFile(log)) };
+  const text = await readFile(path, "utf8").catch((cause: unknown) => {
+    throw new TtError("E_NOT_FOUND", `the schema ${path} cannot be read`, { file: path }, { cause });
+  });
+  const schema = parseTableSchema(text);
+  const tables = logs.map((log) => tableFile(log, schema));
+  return {
+    sources: schema.negatives === undefined ? tables : withNegatives(tables, schema.negatives),
+    schema: logSchemaOf(schema),
+  };
+}
+
+/** A bar for each pass that knows its end, and an event now and then. */
+function showProgress(reporter: Reporter): { update(progress: PrepareProgress): void; stop(): void } {
+  let bar: ProgressBar | undefined;
+  let pass = "";
+  let lastEvent = 0;
+  return {
+    update(progress) {
+      if (progress.pass !== pass) {
+        bar?.stop();
+        bar = progress.total === undefined ? undefined : reporter.bar(PASSES[progress.pass], progress.total, "rows");
+        pass = progress.pass;
+      }
+      bar?.update(progress.rows);
+      if (performance.now() - lastEvent < EVENT_INTERVAL) return;
+      lastEvent = performance.now();
+      reporter.event("progress", progress);
+    },
+    stop: () => bar?.stop(),
+  };
 }

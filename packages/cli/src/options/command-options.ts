@@ -1,7 +1,8 @@
-import type { PrepareOptions } from "@tt-rec/criteo-loader";
 import type { ShapeRule } from "@tt-rec/tt-math";
 import type { GenerateOptions } from "../commands/generate.ts";
+import type { PrepareSettings } from "../commands/prepare.ts";
 import { type BytesSetting, bytesOption } from "./bytes-option.ts";
+import { MACHINE_OPTIONS } from "./machine-options.ts";
 import { booleanOption, choiceOption, integerOption, integersOption, numberOption, type OptionSpec } from "./option-spec.ts";
 import type { RawSettings } from "./resolve-settings.ts";
 import { SHAPES } from "./shapes-option.ts";
@@ -17,7 +18,21 @@ export const GENERATE_OPTIONS: OptionSpecs<GenerateOptions> = {
 };
 
 type PrepareFlags = Required<
-  Pick<PrepareOptions, "days" | "validationShare" | "minFrequency" | "maxIndexRange" | "maxBadRows" | "replace">
+  Pick<
+    PrepareSettings,
+    | "schema"
+    | "days"
+    | "validationShare"
+    | "minFrequency"
+    | "maxIndexRange"
+    | "maxBadRows"
+    | "idOrder"
+    | "hashSize"
+    | "engine"
+    | "replace"
+    | "threads"
+    | "memory"
+  >
 >;
 
 const DAYS: OptionSpec<number | "files"> = {
@@ -30,12 +45,32 @@ const DAYS: OptionSpec<number | "files"> = {
 
 /** Flags of `prepare`. */
 export const PREPARE_OPTIONS: OptionSpecs<PrepareFlags> = {
+  schema: {
+    default: "",
+    description: "JSON file that names the columns of a CSV, TSV, Parquet or Arrow log; without it, logs are Criteo's",
+    placeholder: "file",
+    schema: { type: "string" },
+    parse: (_, value) => String(value),
+  },
   days: DAYS,
   validationShare: numberOption(0.5, true, "Share of the last day, from its end, for validation; the rest is the test"),
   minFrequency: integerOption(1, 1, "Ids seen fewer times in the training rows become the out-of-vocabulary id"),
   maxIndexRange: integerOption(0, 0, "Raw ids are taken modulo this number; 0 takes them as they are"),
   maxBadRows: integerOption(0, 0, "Malformed rows to skip and count before one is an error"),
+  idOrder: choiceOption(
+    "first-seen",
+    ["first-seen", "frequency", "similarity", "hash"],
+    "How ids are numbered: similarity puts ids beside each other that occur together with the same ones, for TT tables",
+  ),
+  hashSize: integerOption(0, 0, "Rows of every table under --id-order hash"),
+  engine: choiceOption(
+    "native",
+    ["native", "duckdb"],
+    "What does the work; duckdb needs --id-order frequency and an optional package",
+  ),
   replace: booleanOption(false, "Replace the data set that the folder holds"),
+  threads: { ...MACHINE_OPTIONS.threads, description: "Threads that work; their number changes nothing in the data set" },
+  memory: integerOption(2 ** 30, 2 ** 20, "Bytes for hash tables; a dictionary that needs more is learned in parts"),
 };
 
 /** Settings of `plan` that its flags can give. */

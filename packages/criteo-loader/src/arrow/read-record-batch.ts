@@ -1,43 +1,67 @@
-import { RecordBatchReader, RecordBatchStreamWriter } from "apache-arrow";
-import type { LogSchema } from "../log/log-schema.ts";
-import { arrowSchema, DENSE, IDS, LABEL } from "./arrow-columns.ts";
-import type { RowColumns } from "./row-columns.ts";
+import { Message } from "apache-arrow";
+import { idColumnKinds, type LogSchema } from "../log/log-schema.ts";
+import type { IdColumn, RowBlock } from "../log/row-block.ts";
 
-/** Decodes the bytes of one record batch into columns at a row. Throws an Error if they are not such a batch. */
-export type RecordBatchDecoder = (bytes: Uint8Array, rows: number, into: RowColumns, at: number) => void;
+/** Bytes before the metadata of a message: a mark and the length of the metadata. */
+const PREFIX = 8;
+const CONTINUED = 0xffffffff;
 
 /**
- * Makes a decoder for record batches of a schema. Arrow's reader is safe only on bytes that are known to be good:
- * check them against their checksum first.
+ * Decodes the bytes of one record batch into views of them. Arrow's metadata is read by apache-arrow, which is safe only
+ * on bytes that are known to be good: check them against their checksum first. Throws an Error if they are not
+ * `rows` rows of the schema.
  */
-export function recordBatchDecoder(schema: LogSchema): RecordBatchDecoder {
-  // The schema message comes from the manifest, so that a stream of two messages can be read without the file's head.
-  const header = schemaMessage(schema);
-  return (bytes, rows, into, at) => {
-    const stream = new Uint8Array(header.length + bytes.length);
-    stream.set(header);
-    stream.set(bytes, header.length);
-    const batch = RecordBatchReader.from(stream).next().value;
-    if (batch?.numRows !== rows) throw new Error(`${batch?.numRows} rows were found, ${rows} expected`);
-    into.labels.set(first(batch.getChild(LABEL)?.data[0].values, rows), at);
-    const denseCount = schema.dense.length;
-    if (denseCount > 0) {
-      into.dense.set(first(batch.getChild(DENSE)?.data[0].children[0].values, rows * denseCount), at * denseCount);
-    }
-    const idCount = schema.ids.length;
-    into.ids.set(first(batch.getChild(IDS)?.data[0].children[0].values, rows * idCount), at * idCount);
+export function decodeRecordBatch(bytes: Uint8Array, rows: number, schema: LogSchema): RowBlock {
+  // Views of 4-byte numbers need it; a file's slice begins there.
+  const aligned = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
+  const head = new DataView(aligned.buffer, aligned.byteOffset, PREFIX);
+  const bodyStart = PREFIX + head.getInt32(4, true);
+  if (head.getUint32(0, true) !== CONTINUED || bodyStart > aligned.length) throw new Error("it is no Arrow message");
+  const message = Message.decode(aligned.subarray(PREFIX, bodyStart));
+  if (!message.isRecordBatch()) throw new Error("it is another Arrow message");
+  const { length, buffers } = message.header();
+  if (length !== rows) throw new Error(`${length} rows were found, ${rows} expected`);
+
+  let next = 0;
+  const take = (): { readonly offset: number; readonly length: number } => {
+    const buffer = buffers[next++];
+    if (buffer === undefined) throw new Error(`${buffers.length} buffers were found, more are needed`);
+    return { offset: aligned.byteOffset + bodyStart + buffer.offset, length: buffer.length };
   };
-}
+  /** Nothing is nullable: the validity of a column is not stored. */
+  const noNulls = (): void => {
+    if (take().length !== 0) throw new Error("a column has null values");
+  };
+  const values = (bytesPerValue: number, count: number | undefined): readonly [offset: number, count: number] => {
+    const { offset, length } = take();
+    const wanted = count ?? length / bytesPerValue;
+    if (
+      offset % bytesPerValue !== 0 ||
+      wanted * bytesPerValue > length ||
+      offset + length > aligned.byteOffset + aligned.length
+    ) {
+      throw new Error(`a column of ${length} bytes does not hold its ${wanted} values`);
+    }
+    return [offset, wanted];
+  };
 
-/** The first values of a column; padding may follow them. */
-function first<T extends Uint8Array | Float32Array | Uint32Array>(values: T | undefined, count: number): T {
-  if (values === undefined || values.length < count) throw new Error(`a column has ${values?.length} values, not ${count}`);
-  return values.subarray(0, count) as T;
-}
-
-/** A stream without record batches is the schema message and an end mark of 8 bytes. */
-function schemaMessage(schema: LogSchema): Uint8Array {
-  const writer = new RecordBatchStreamWriter().reset(undefined, arrowSchema(schema));
-  const bytes = writer.finish().toUint8Array(true);
-  return bytes.subarray(0, bytes.length - 8);
+  noNulls();
+  const labels = new Uint8Array(aligned.buffer, ...values(1, rows));
+  let dense = new Float32Array(0);
+  if (schema.dense.length > 0) {
+    noNulls();
+    noNulls();
+    dense = new Float32Array(aligned.buffer, ...values(4, rows * schema.dense.length)) as Float32Array<ArrayBuffer>;
+  }
+  const ids = idColumnKinds(schema).map(({ list }): IdColumn => {
+    noNulls();
+    if (!list) return { words: new Uint32Array(aligned.buffer, ...values(4, rows)) };
+    const offsets = new Uint32Array(aligned.buffer, ...values(4, rows + 1));
+    noNulls();
+    if (offsets[0] !== 0 || offsets.some((offset, row) => row > 0 && offset < offsets[row - 1])) {
+      throw new Error("the offsets of a list column do not rise from 0");
+    }
+    return { words: new Uint32Array(aligned.buffer, ...values(4, offsets[rows])), offsets };
+  });
+  return { rows, labels, dense, ids };
 }

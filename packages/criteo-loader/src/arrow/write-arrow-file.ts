@@ -1,28 +1,20 @@
 import { sha256 } from "@tt-rec/tensor";
 import { AsyncByteQueue, Message, RecordBatchFileWriter, type Schema } from "apache-arrow";
 import type { LogSchema } from "../log/log-schema.ts";
+import type { RowBlock } from "../log/row-block.ts";
 import type { BatchRegion, ManifestFile } from "../manifest/manifest.ts";
 import { arrowSchema, recordBatch } from "./arrow-columns.ts";
-import type { RowColumns } from "./row-columns.ts";
-
-/** Encoded rows and how many of them count. */
-export interface FilledColumns {
-  /** The rows. */
-  readonly columns: RowColumns;
-  /** Rows that are filled. */
-  readonly rows: number;
-}
 
 /** Where the parts of an Arrow file lie, known once it is written. */
 export type FileLayout = Pick<ManifestFile, "rows" | "batches">;
 
 /**
  * Writes an Arrow IPC file piece by piece, one record batch in memory at a time, and returns its layout. The columns
- * of a batch may be reused once the next is asked for.
+ * of a batch may be reused once the next is asked for; so are the bytes of a piece.
  */
 export async function* writeArrowFile(
   schema: LogSchema,
-  batches: AsyncIterable<FilledColumns>,
+  batches: AsyncIterable<RowBlock>,
 ): AsyncGenerator<Uint8Array, FileLayout> {
   const types = arrowSchema(schema);
   const sink = new PieceSink();
@@ -34,7 +26,7 @@ export async function* writeArrowFile(
   let end = header.length;
   yield header;
   for await (const batch of batches) {
-    writer.write(recordBatch(types, batch.columns, batch.rows));
+    writer.write(recordBatch(types, batch));
     const bytes = sink.take();
     regions.push({ offset: end, byteLength: bytes.length, rows: batch.rows, sha256: await sha256(bytes) });
     end += bytes.length;
@@ -54,22 +46,26 @@ class SchemaFirstWriter extends RecordBatchFileWriter {
   }
 }
 
-/** Collects what a writer writes until it is taken. */
+/** Collects what a writer writes until it is taken, in memory that is used again. */
 class PieceSink extends AsyncByteQueue {
-  #pieces: Uint8Array[] = [];
+  #bytes: Uint8Array = new Uint8Array(1 << 16);
+  #filled = 0;
 
   override write(piece: Uint8Array): void {
-    this.#pieces.push(piece);
+    const end = this.#filled + piece.length;
+    if (end > this.#bytes.length) {
+      const larger = new Uint8Array(2 * end);
+      larger.set(this.#bytes.subarray(0, this.#filled));
+      this.#bytes = larger;
+    }
+    this.#bytes.set(piece, this.#filled);
+    this.#filled = end;
   }
 
+  /** What was written since; it holds until the next write. */
   take(): Uint8Array {
-    const bytes = new Uint8Array(this.#pieces.reduce((sum, piece) => sum + piece.length, 0));
-    let offset = 0;
-    for (const piece of this.#pieces) {
-      bytes.set(piece, offset);
-      offset += piece.length;
-    }
-    this.#pieces = [];
+    const bytes = this.#bytes.subarray(0, this.#filled);
+    this.#filled = 0;
     return bytes;
   }
 }

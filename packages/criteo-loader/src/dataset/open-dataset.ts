@@ -1,13 +1,14 @@
 import { type Directory, isTtError, type ReadAt, TtError } from "@tt-rec/tensor";
-import { recordBatchDecoder } from "../arrow/read-record-batch.ts";
-import { loadDictionaries } from "../dictionary/dictionaries-file.ts";
-import { type Manifest, type ManifestFile, SPLITS, type Split, splitFile } from "../manifest/manifest.ts";
+import { loadDictionary } from "../dictionary/dictionaries-file.ts";
+import { idColumnKinds } from "../log/log-schema.ts";
+import { type Manifest, type ManifestFile, SPLITS, type Split } from "../manifest/manifest.ts";
 import { readManifest } from "../manifest/read-manifest.ts";
 import { requireWhole } from "../prepare/prepare-options.ts";
 import type { DatasetBatch } from "./batch.ts";
 import { readBatches } from "./read-batches.ts";
-import { readWindow } from "./read-window.ts";
-import { plainWindows, shuffledWindows } from "./window-plan.ts";
+import { type LoadedWindow, type OpenFile, readWindow } from "./read-window.ts";
+import { dropNegatives, keepAll } from "./sub-sample.ts";
+import { planWindows, type RowWindow, type Shuffle } from "./window-plan.ts";
 
 /** Options of `Dataset.batches`. */
 export interface BatchOptions {
@@ -16,15 +17,21 @@ export interface BatchOptions {
   /** Samples of a batch; the last one may be short. */
   readonly batchSize: number;
   /**
-   * Visit the rows in random order. Default false. Record batches are taken in random order, and rows are mixed
+   * Visit the rows in random order: "total" (or true) mixes all days, "day" keeps the days one after the other,
+   * "none" (or false, the default) keeps the order of the log. Record batches are taken in random order, and rows are mixed
    * within eight of them at a time, which bounds the memory to two such windows.
    */
-  readonly shuffle?: boolean;
+  readonly shuffle?: boolean | Shuffle;
+  /** Share of the rows with label 0 that is left out, at least 0 and below 1; `seed` and `epoch` say which. Default 0. */
+  readonly dropNegatives?: number;
   /** Seed of the order, a uint32. Default 0. */
   readonly seed?: number;
   /** Epoch, a uint32; each has its own order. Default 0. */
   readonly epoch?: number;
-  /** Number of the first batch, from 0: the batches from there on are those of an epoch without it. Default 0. */
+  /**
+   * Number of the first batch, from 0: the batches from there on are those of an epoch without it. Default 0. Under
+   * `dropNegatives` the rows before it are read, since only their labels tell how many are left out.
+   */
   readonly start?: number;
 }
 
@@ -55,46 +62,56 @@ export interface Dataset {
  */
 export async function openDataset(directory: Directory): Promise<Dataset> {
   const manifest = await readManifest(directory);
-  const inputs = new Map<string, ReadAt>();
-  for (const file of manifest.files) inputs.set(file.name, await openListed(directory, file));
-  await openPresent(directory, manifest.dictionaries.name);
-  const decode = recordBatchDecoder(manifest.schema);
-  const widths = { dense: manifest.schema.dense.length, ids: manifest.schema.ids.length };
+  const files: OpenFile[] = [];
+  for (const file of manifest.files) files.push({ file, input: await openListed(directory, file) });
+  for (const dictionary of manifest.dictionaries) await openListed(directory, dictionary);
+  const { schema } = manifest;
+  const widths = { dense: schema.dense.length, lists: idColumnKinds(schema).map(({ list }) => list) };
   return {
     manifest,
     cardinalities: manifest.cardinalities,
     denseFeatures: widths.dense,
-    tableNames: manifest.schema.ids,
+    tableNames: schema.ids,
     rows: (split) => manifest.rows[checkedSplit(split)],
     batches(options) {
-      const { split, batchSize, shuffle = false, seed = 0, epoch = 0, start = 0 } = options;
-      const name = splitFile(checkedSplit(split));
+      const { split, batchSize, shuffle = "none", dropNegatives: dropped = 0, seed = 0, epoch = 0, start = 0 } = options;
+      checkedSplit(split);
       requireWhole("batchSize", batchSize, 1);
       requireWhole("start", start, 0);
       requireWhole("seed", seed, 0, 2 ** 32 - 1);
       requireWhole("epoch", epoch, 0, 2 ** 32 - 1);
-      const file = manifest.files.find((listed) => listed.name === name);
-      const input = inputs.get(name);
-      if (file === undefined || input === undefined) return noBatches();
-      const rows = file.batches.map((batch) => batch.rows);
-      const windows = shuffle ? shuffledWindows(rows, seed, epoch) : plainWindows(rows);
-      return readBatches(windows, (window) => readWindow(window, input, file, manifest, decode), widths, batchSize, start);
+      if (!(dropped >= 0 && dropped < 1)) throw new TtError("E_OPTION", `dropNegatives = ${dropped} is not in [0, 1)`);
+      const keep = dropNegatives(dropped, seed, epoch);
+      const own = files.filter(({ file }) => file.split === split);
+      const days = own.map(({ file: { batches } }, file) => batches.map(({ rows }, batch) => ({ file, batch, rows })));
+      const windows = planWindows(days, checkedShuffle(shuffle), seed, epoch);
+      let skip = start * batchSize;
+      let first = 0;
+      while (keep === keepAll && first < windows.length && skip >= windows[first].rows) skip -= windows[first++].rows;
+      const load = (window: RowWindow): Promise<LoadedWindow> => readWindow(window, own, manifest, keep);
+      return readBatches(windows.slice(first), load, widths, batchSize, skip);
     },
-    async accessCounts() {
-      return (await loadDictionaries(directory, manifest)).map(({ counts }) => counts);
-    },
+    accessCounts: () =>
+      Promise.all(schema.ids.map(async (_, column) => (await loadDictionary(directory, manifest, column)).counts)),
   };
 }
-
-async function* noBatches(): AsyncGenerator<DatasetBatch> {}
 
 function checkedSplit(split: Split): Split {
   if (SPLITS.includes(split)) return split;
   throw new TtError("E_OPTION", `split = ${JSON.stringify(split)} is not one of ${SPLITS.join(", ")}`);
 }
 
+function checkedShuffle(shuffle: boolean | Shuffle): Shuffle {
+  if (typeof shuffle === "boolean") return shuffle ? "total" : "none";
+  if (["total", "day", "none"].includes(shuffle)) return shuffle;
+  throw new TtError("E_OPTION", `shuffle = ${JSON.stringify(shuffle)} is not total, day or none`);
+}
+
 /** Opens a file of the manifest. Throws `E_CORRUPT` if it is missing or has another length. */
-export async function openListed(directory: Directory, { name, byteLength }: ManifestFile): Promise<ReadAt> {
+export async function openListed(
+  directory: Directory,
+  { name, byteLength }: Pick<ManifestFile, "name" | "byteLength">,
+): Promise<ReadAt> {
   const input = await openPresent(directory, name);
   if (input.byteLength === byteLength) return input;
   throw new TtError("E_CORRUPT", `${name} has ${input.byteLength} bytes, the manifest says ${byteLength}`, { file: name });

@@ -1,17 +1,34 @@
 import { type ReadAt, sha256, TtError } from "@tt-rec/tensor";
-import type { RecordBatchDecoder } from "../arrow/read-record-batch.ts";
-import { createRowColumns, type RowColumns } from "../arrow/row-columns.ts";
-import type { BatchRegion, Manifest, ManifestFile } from "../manifest/manifest.ts";
+import { decodeRecordBatch } from "../arrow/read-record-batch.ts";
+import type { RowBlock } from "../log/row-block.ts";
+import type { Manifest, ManifestFile } from "../manifest/manifest.ts";
+import { type KeepRow, keepAll } from "./sub-sample.ts";
 import type { RowWindow } from "./window-plan.ts";
+
+/** Bits of a row's number in its record batch: `rowsPerBatch` is at most 2^20. */
+export const ROW_BITS = 20;
+/** Mask of a row's number in its record batch. */
+export const ROW_MASK: number = (1 << ROW_BITS) - 1;
 
 /** The decoded rows of a window and their order. */
 export interface LoadedWindow {
-  /** The rows, as they lie in the file. */
-  readonly columns: RowColumns;
-  /** Number of rows. */
+  /** The record batches. */
+  readonly blocks: readonly RowBlock[];
+  /** Rows to hand out. */
   readonly rows: number;
-  /** Row to hand out at each place; absent if it is the place itself. */
+  /**
+   * For each row to hand out the number of its block, shifted by `ROW_BITS`, and its number there; absent if there is one
+   * block and all of its rows come in order.
+   */
   readonly order: Uint32Array | undefined;
+}
+
+/** An Arrow file, opened. */
+export interface OpenFile {
+  /** What the manifest says of it. */
+  readonly file: ManifestFile;
+  /** Its bytes. */
+  readonly input: ReadAt;
 }
 
 /**
@@ -20,26 +37,51 @@ export interface LoadedWindow {
  */
 export async function readWindow(
   window: RowWindow,
-  input: ReadAt,
-  file: ManifestFile,
+  files: readonly OpenFile[],
   manifest: Manifest,
-  decode: RecordBatchDecoder,
+  keep: KeepRow,
 ): Promise<LoadedWindow> {
-  const columns = createRowColumns(manifest.schema, window.rows);
-  let at = 0;
-  for (const number of window.batches) {
-    const region = file.batches[number];
-    const bytes = await readRecordBatch(input, file, number);
+  const blocks: RowBlock[] = [];
+  for (const { file: number, batch } of window.batches) {
+    const { file, input } = files[number];
+    const bytes = await readRecordBatch(input, file, batch);
+    let block: RowBlock;
     try {
-      decode(bytes, region.rows, columns, at);
+      block = decodeRecordBatch(bytes, file.batches[batch].rows, manifest.schema);
     } catch (cause) {
-      throw corruptBatch(file, number, `cannot be decoded: ${(cause as Error).message}`, cause);
+      throw corruptBatch(file, batch, `cannot be decoded: ${(cause as Error).message}`, cause);
     }
-    const wrong = wrongId(columns.ids, at, region, manifest);
-    if (wrong !== undefined) throw corruptBatch(file, number, wrong);
-    at += region.rows;
+    const wrong = wrongId(block, manifest.cardinalities);
+    if (wrong !== undefined) throw corruptBatch(file, batch, wrong);
+    blocks.push(block);
   }
-  return { columns, rows: window.rows, order: window.permutation?.() };
+  const permutation = window.permutation?.();
+  if (permutation === undefined && keep === keepAll && blocks.length === 1) {
+    return { blocks, rows: window.rows, order: undefined };
+  }
+  const order = placedRows(window, blocks, permutation, keep);
+  return { blocks, rows: order.length, order };
+}
+
+/** The rows of a window that are kept, in their order. */
+function placedRows(
+  window: RowWindow,
+  blocks: readonly RowBlock[],
+  permutation: Uint32Array | undefined,
+  keep: KeepRow,
+): Uint32Array {
+  const places = new Uint32Array(window.rows);
+  let at = 0;
+  for (const [number, { rows }] of blocks.entries()) {
+    for (let row = 0; row < rows; row++) places[at++] = (number << ROW_BITS) | row;
+  }
+  const order = permutation === undefined ? places : permutation.map((place) => places[place]);
+  if (keep === keepAll) return order;
+  return order.filter((place) => {
+    const number = place >>> ROW_BITS;
+    const row = place & ROW_MASK;
+    return keep(blocks[number].labels[row], window.batches[number], row);
+  });
 }
 
 /** Reads the bytes of a record batch that match their checksum. Throws `E_CORRUPT` if they do not. */
@@ -51,13 +93,11 @@ export async function readRecordBatch(input: ReadAt, file: ManifestFile, number:
 }
 
 /** Says which index is outside its table, if one is. */
-function wrongId(ids: Uint32Array, at: number, { rows }: BatchRegion, { cardinalities }: Manifest): string | undefined {
-  const columns = cardinalities.length;
-  for (let position = at * columns, end = (at + rows) * columns; position < end; ) {
-    for (let column = 0; column < columns; column++, position++) {
-      if (ids[position] >= cardinalities[column]) {
-        return `holds index ${ids[position]} in table ${column} of ${cardinalities[column]} rows`;
-      }
+function wrongId({ ids }: RowBlock, cardinalities: readonly number[]): string | undefined {
+  for (const [column, { words }] of ids.entries()) {
+    const cardinality = cardinalities[column];
+    for (let i = 0; i < words.length; i++) {
+      if (words[i] >= cardinality) return `holds index ${words[i]} in table ${column} of ${cardinality} rows`;
     }
   }
   return undefined;

@@ -1,5 +1,5 @@
 import { type Directory, TtError } from "@tt-rec/tensor";
-import { loadDictionaries } from "../dictionary/dictionaries-file.ts";
+import { loadDictionary } from "../dictionary/dictionaries-file.ts";
 import { readManifest } from "../manifest/read-manifest.ts";
 import { openListed } from "./open-dataset.ts";
 import { readRecordBatch } from "./read-window.ts";
@@ -12,7 +12,7 @@ import { readRecordBatch } from "./read-window.ts";
  */
 export async function verifyDataset(directory: Directory): Promise<void> {
   const manifest = await readManifest(directory);
-  await loadDictionaries(directory, manifest);
+  for (const column of manifest.dictionaries.keys()) await loadDictionary(directory, manifest, column);
   for (const file of manifest.files) {
     const input = await openListed(directory, file);
     if ((await directory.digest(file.name)) === file.sha256) continue;

@@ -1,5 +1,6 @@
+import { logFeature } from "./log-feature.ts";
 import { columnNames, type LogSchema } from "./log-schema.ts";
-import type { RowBlock } from "./row-block.ts";
+import type { ParsedRows } from "./parsed-rows.ts";
 
 /** Line feed, the end of a row. */
 export const LINE_FEED = 10;
@@ -36,13 +37,11 @@ export interface RowFault {
 }
 
 /**
- * Parses the row at `position` into `block` at its next free row. A line feed must lie at or after `position`: it ends
- * every loop, so none needs a bound. Returns the position after the row, or -1 with `fault` filled.
+ * Parses the row at `start` into the next free row. A line feed must lie at or after `start`: it ends every loop, so
+ * none needs a bound. Returns the position after the row, or -1 with `fault` filled.
  */
-export function parseRow(bytes: Uint8Array, start: number, block: RowBlock, fault: RowFault): number {
-  const { rows, labels, integers, ids, capacity } = block;
-  const denseCount = integers.length / capacity;
-  const idCount = ids.length / capacity;
+export function parseRow(bytes: Uint8Array, start: number, into: ParsedRows, fault: RowFault): number {
+  const { rows, labels, denseCount, dense, idCount, ids, stride } = into;
   let position = start;
 
   const label = bytes[position] - ZERO;
@@ -64,12 +63,30 @@ export function parseRow(bytes: Uint8Array, start: number, block: RowBlock, faul
     const digits = position - first;
     if (digits > MAX_DIGITS) return refuse(fault, "length", first, i + 1);
     if (negative && digits === 0) return refuse(fault, "start", first, i + 1);
-    integers[at] = negative ? -value : value;
+    dense[at] = negative ? 0 : logFeature(value);
   }
 
-  for (let i = 0, at = rows * idCount; i < idCount; i++, at++) {
+  // Positions up to here have all digits of a full id, and the byte behind it, within the array.
+  const lastFull = bytes.length - MAX_HEX_DIGITS - 1;
+  for (let i = 0, at = rows; i < idCount; i++, at += stride) {
     if (bytes[position] !== TAB) return refuse(fault, "end", position, denseCount + i);
     position++;
+    if (position <= lastFull) {
+      // Nearly every id has eight digits: read without a loop.
+      const a = NIBBLES[bytes[position]];
+      const b = NIBBLES[bytes[position + 1]];
+      const c = NIBBLES[bytes[position + 2]];
+      const d = NIBBLES[bytes[position + 3]];
+      const e = NIBBLES[bytes[position + 4]];
+      const f = NIBBLES[bytes[position + 5]];
+      const g = NIBBLES[bytes[position + 6]];
+      const h = NIBBLES[bytes[position + 7]];
+      if ((a | b | c | d | e | f | g | h) < 16 && NIBBLES[bytes[position + 8]] > 15) {
+        ids[at] = (a << 28) | (b << 24) | (c << 20) | (d << 16) | (e << 12) | (f << 8) | (g << 4) | h;
+        position += 8;
+        continue;
+      }
+    }
     const first = position;
     let value = 0;
     for (let nibble = NIBBLES[bytes[position]]; nibble < 16; nibble = NIBBLES[bytes[position]]) {
@@ -82,7 +99,7 @@ export function parseRow(bytes: Uint8Array, start: number, block: RowBlock, faul
 
   if (bytes[position] === CARRIAGE_RETURN && bytes[position + 1] === LINE_FEED) position++;
   if (bytes[position] !== LINE_FEED) return refuse(fault, "end", position, denseCount + idCount);
-  block.rows = rows + 1;
+  into.rows = rows + 1;
   return position + 1;
 }
 

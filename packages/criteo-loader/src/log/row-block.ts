@@ -1,26 +1,19 @@
-import type { LogSchema } from "./log-schema.ts";
-
-/** Some parsed rows of a log, row-major; the reader reuses it, so it holds until the next block is asked for. */
-export interface RowBlock {
-  /** Number of rows it can hold. */
-  readonly capacity: number;
-  /** Number of rows it holds. */
-  rows: number;
-  /** Labels, 0 or 1. */
-  readonly labels: Uint8Array;
-  /** Whole numbers as written, [capacity, F]; a missing one is 0. Doubles, because they may exceed 32 bits. */
-  readonly integers: Float64Array;
-  /** Raw ids as written, [capacity, T]; a missing one is 0. */
-  readonly ids: Uint32Array;
+/** The ids of one column in some rows. */
+export interface IdColumn {
+  /** One word an id, or two (low, high) in a column of `schema.wide`. [ids × words] */
+  readonly words: Uint32Array;
+  /** Only in a column of `schema.lists`: where the ids of each row begin, counted in ids; rows + 1 entries, the first 0. */
+  readonly offsets?: Uint32Array;
 }
 
-/** Makes an empty block. */
-export function createRowBlock(schema: LogSchema, capacity: number): RowBlock {
-  return {
-    capacity,
-    rows: 0,
-    labels: new Uint8Array(capacity),
-    integers: new Float64Array(capacity * schema.dense.length),
-    ids: new Uint32Array(capacity * schema.ids.length),
-  };
+/** Some rows, column by column. Their maker reuses it: it holds until the next block is asked for. */
+export interface RowBlock {
+  /** Number of rows. */
+  readonly rows: number;
+  /** Labels, 0 or 1, [rows]. */
+  readonly labels: Uint8Array;
+  /** Dense features as the model gets them, row-major [rows, F]; see `logFeature`. */
+  readonly dense: Float32Array;
+  /** One entry an id column: raw ids, or indices once they are learned. */
+  readonly ids: readonly IdColumn[];
 }

@@ -1,31 +1,25 @@
 import { TtError } from "@tt-rec/tensor";
 import { columnNames, type LogSchema } from "./log-schema.ts";
-import type { LogSource } from "./log-source.ts";
 import { describeFault, LINE_FEED, longestRow, parseRow, type RowFault } from "./parse-row.ts";
-import { createRowBlock, type RowBlock } from "./row-block.ts";
+import { createParsedRows, type ParsedRows, parsedBlock } from "./parsed-rows.ts";
+import type { RowBlock } from "./row-block.ts";
+import type { LogSource, ScanState } from "./row-source.ts";
 
-/** Rows of a block: enough to make the calls around it free, few enough to stay in the cache. */
-const BLOCK_ROWS = 2048;
+/** Most rows of a block: each column of it is written to scratch in one piece of 128 KiB. */
+const BLOCK_ROWS = 1 << 15;
 /** Bytes kept of an unfinished line beyond the longest good row, so that every fault is found in what is kept. */
 const SLACK = 16;
-
-/** How far a pass over the sources has come. */
-export interface ScanState {
-  /** Bad rows that the pass may skip. */
-  readonly maxBadRows: number;
-  /** Bad rows skipped so far. */
-  badRows: number;
-  /** Decompressed bytes read so far. */
-  bytes: number;
-}
 
 /**
  * Parses a source into blocks of rows. Bad rows are counted and skipped while `state` allows it; the first beyond that
  * throws `E_ROW` with file, line and column. Memory is one chunk, one block and one line.
  */
 export async function* scanRows(source: LogSource, schema: LogSchema, state: ScanState): AsyncGenerator<RowBlock> {
-  const block = createRowBlock(schema, BLOCK_ROWS);
-  const scanner = createScanner(source.name, schema, state, block);
+  if (schema.wide?.length || schema.lists?.length) {
+    throw new TtError("E_OPTION", `${source.name} is a log of one 32-bit id a column; the schema has wide or list columns`);
+  }
+  let block = createParsedRows(schema, 0);
+  let scanner = createScanner(source.name, schema, state, block);
   const line = new Uint8Array(longestRow(schema) + SLACK);
   let carried = 0;
   const carry = (bytes: Uint8Array): void => {
@@ -37,6 +31,11 @@ export async function* scanRows(source: LogSource, schema: LogSchema, state: Sca
 
   for await (const chunk of source.chunks()) {
     state.bytes += chunk.length;
+    if (block.capacity === 0) {
+      // A small log needs less room; a row has more than one byte.
+      block = createParsedRows(schema, Math.min(BLOCK_ROWS, Math.max(chunk.length, 1)));
+      scanner = createScanner(source.name, schema, state, block);
+    }
     let position = 0;
     if (carried > 0) {
       const lineFeed = chunk.indexOf(LINE_FEED);
@@ -60,30 +59,29 @@ export async function* scanRows(source: LogSource, schema: LogSchema, state: Sca
     line[carried] = LINE_FEED;
     scanner(line, 0, 1);
   }
-  if (block.rows > 0) yield block;
+  if (block.rows > 0) yield parsedBlock(block);
 }
 
-function* full(block: RowBlock): Generator<RowBlock> {
+function* full(block: ParsedRows): Generator<RowBlock> {
   if (block.rows < block.capacity) return;
-  yield block;
+  yield parsedBlock(block);
   block.rows = 0;
 }
 
 /** Parses whole lines that start in [position, end) until they end or the block is full; returns where it stopped. */
 type Scanner = (bytes: Uint8Array, position: number, end: number) => number;
 
-function createScanner(file: string, schema: LogSchema, state: ScanState, block: RowBlock): Scanner {
+function createScanner(file: string, schema: LogSchema, state: ScanState, block: ParsedRows): Scanner {
   const fault: RowFault = { kind: "start", position: 0, column: 0 };
-  let line = 0;
   return (bytes, start, end) => {
     let position = start;
     while (position < end && block.rows < block.capacity) {
-      line++;
+      state.lines++;
       const next = parseRow(bytes, position, block, fault);
       if (next < 0) {
         state.badRows++;
         if (state.badRows > state.maxBadRows)
-          throw rowError(file, line, describeFault(bytes, fault, schema), fault, schema, state);
+          throw rowError(file, state.lines, describeFault(bytes, fault, schema), fault, schema, state);
         position = bytes.indexOf(LINE_FEED, fault.position) + 1;
       } else {
         position = next;

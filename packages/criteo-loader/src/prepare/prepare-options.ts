@@ -1,13 +1,19 @@
 import { TtError } from "@tt-rec/tensor";
 import { CRITEO_SCHEMA, type LogSchema, validateSchema } from "../log/log-schema.ts";
+import { SPLITS } from "../manifest/manifest.ts";
+import { ID_ORDERS, type IdOrderName } from "../order/id-order.ts";
+import type { RowShape } from "../order/similarity-order.ts";
+import type { SplitRule } from "./split-rows.ts";
 
 /** How far `prepare` has come. */
 export interface PrepareProgress {
-  /** Which of the three passes is running: counting rows, learning dictionaries, encoding. */
-  readonly pass: "count" | "learn" | "encode";
-  /** Good rows read so far in this pass. */
+  /** What is being done: reading rows, learning dictionaries, renumbering by an id order, writing the files. */
+  readonly pass: "scan" | "learn" | "order" | "encode";
+  /** Good rows done so far in this pass; of columns and files that are done, their share. */
   readonly rows: number;
-  /** Decompressed bytes read so far in this pass. */
+  /** Rows of the pass; unknown while rows are read. */
+  readonly total?: number;
+  /** Decompressed bytes read so far. */
   readonly bytes: number;
 }
 
@@ -19,14 +25,22 @@ export interface PrepareOptions {
   readonly days?: number | "files";
   /** Share of the last day, taken from its end, that is for validation; the rest is for the test. Default 0.5. */
   readonly validationShare?: number;
+  /** Another rule than days for what is held out, in their place. */
+  readonly split?: SplitRule;
   /** Ids seen fewer times than this in training rows become the out-of-vocabulary id. Default 1. */
   readonly minFrequency?: number;
-  /** Raw ids are taken modulo this number before anything else. Default: they are not. */
+  /** Raw ids are taken modulo this number before anything else, 64-bit ones excepted. Default: they are not. */
   readonly maxIndexRange?: number;
   /** Bad rows that are skipped before one is an error. Default 0. */
   readonly maxBadRows?: number;
   /** Rows of an Arrow record batch, the unit of reading and shuffling. Default 8192. */
   readonly rowsPerBatch?: number;
+  /** How ids are numbered. Default "first-seen", as in DLRM. */
+  readonly idOrder?: IdOrderName;
+  /** Row shape of a TT table of so many rows, as a model will factor it; `idOrder: "similarity"` needs it. */
+  readonly rowShape?: RowShape;
+  /** Rows of each table behind row 0; `idOrder: "hash"` needs it. */
+  readonly hashSize?: number;
   /** Replace the data set that the target holds. Default false. */
   readonly replace?: boolean;
   /** Called now and then with the progress. */
@@ -35,10 +49,8 @@ export interface PrepareOptions {
 
 /** The options that decide what a data set holds, as its manifest records them. */
 export interface PreparedWith {
-  /** See `PrepareOptions`. */
-  readonly days: number | "files";
-  /** See `PrepareOptions`. */
-  readonly validationShare: number;
+  /** What is held out. */
+  readonly split: SplitRule;
   /** See `PrepareOptions`. */
   readonly minFrequency: number;
   /** See `PrepareOptions`; null if raw ids are taken as they are. */
@@ -47,28 +59,86 @@ export interface PreparedWith {
   readonly maxBadRows: number;
   /** See `PrepareOptions`. */
   readonly rowsPerBatch: number;
+  /** See `PrepareOptions`. */
+  readonly idOrder: IdOrderName;
+  /** See `PrepareOptions`; null unless ids are hashed. */
+  readonly hashSize: number | null;
 }
 
 /** Fills in the defaults. Throws `E_OPTION` if an option is outside its range. */
 export function resolveOptions(options: PrepareOptions, sources: number): PreparedWith {
   validateSchema(options.schema ?? CRITEO_SCHEMA);
-  const days = options.days ?? 7;
-  if (days === "files") requireWhole("the number of sources under days = files", sources, 2);
-  else requireWhole("days", days, 2);
-  const validationShare = options.validationShare ?? 0.5;
-  if (!(validationShare >= 0 && validationShare <= 1)) {
-    throw new TtError("E_OPTION", `validationShare = ${validationShare} is not between 0 and 1`);
+  if (options.split !== undefined && (options.days !== undefined || options.validationShare !== undefined)) {
+    throw new TtError("E_OPTION", "the option split is another rule than days and validationShare; both cannot hold");
   }
-  const maxIndexRange = options.maxIndexRange ?? null;
-  if (maxIndexRange !== null) requireWhole("maxIndexRange", maxIndexRange, 1, 2 ** 32);
-  return {
-    days,
-    validationShare,
-    minFrequency: requireWhole("minFrequency", options.minFrequency ?? 1, 1),
+  const {
+    days = 7,
+    validationShare = 0.5,
+    minFrequency = 1,
+    maxIndexRange = null,
+    maxBadRows = 0,
+    rowsPerBatch = 8192,
+  } = options;
+  const split = options.split ?? { by: "days", days, validationShare };
+  const settings = {
+    split,
+    minFrequency,
     maxIndexRange,
-    maxBadRows: requireWhole("maxBadRows", options.maxBadRows ?? 0, 0),
-    rowsPerBatch: requireWhole("rowsPerBatch", options.rowsPerBatch ?? 8192, 1, 2 ** 20),
+    maxBadRows,
+    rowsPerBatch,
+    idOrder: options.idOrder ?? "first-seen",
+    hashSize: options.hashSize ?? null,
   };
+  checkSettings(settings, sources);
+  if (settings.idOrder === "similarity" && options.rowShape === undefined) {
+    throw new TtError("E_OPTION", "idOrder = similarity needs rowShape, the shapes of the tables to come");
+  }
+  return settings;
+}
+
+/** Throws `E_OPTION` if a setting is outside its range. */
+export function checkSettings(settings: PreparedWith, sources: number): void {
+  checkSplit(settings.split, sources);
+  requireWhole("minFrequency", settings.minFrequency, 1);
+  if (settings.maxIndexRange !== null) requireWhole("maxIndexRange", settings.maxIndexRange, 1, 2 ** 32);
+  requireWhole("maxBadRows", settings.maxBadRows, 0);
+  requireWhole("rowsPerBatch", settings.rowsPerBatch, 1, 2 ** 20);
+  if (!ID_ORDERS.includes(settings.idOrder)) {
+    throw new TtError("E_OPTION", `idOrder = ${JSON.stringify(settings.idOrder)} is not one of ${ID_ORDERS.join(", ")}`);
+  }
+  if ((settings.idOrder === "hash") !== (settings.hashSize !== null)) {
+    throw new TtError(
+      "E_OPTION",
+      `hashSize = ${settings.hashSize} with idOrder = ${settings.idOrder}: hash needs a size, other orders have none`,
+    );
+  }
+  if (settings.hashSize !== null) requireWhole("hashSize", settings.hashSize, 1, 2 ** 31 - 2);
+  if (settings.hashSize !== null && settings.minFrequency > 1) {
+    throw new TtError("E_OPTION", `minFrequency = ${settings.minFrequency} needs a dictionary, but idOrder = hash has none`);
+  }
+}
+
+function checkSplit(rule: SplitRule, sources: number): void {
+  if (rule.by === "days") {
+    if (rule.days === "files") requireWhole("the number of sources under days = files", sources, 2);
+    else requireWhole("days", rule.days, 2);
+    requireShare("validationShare", rule.validationShare);
+  } else if (rule.by === "fractions") {
+    requireShare("split.test", rule.test);
+    requireShare("split.validation", rule.validation);
+    requireShare("split.test + split.validation", rule.test + rule.validation);
+  } else if (rule.by === "ranges") {
+    for (const split of SPLITS) {
+      const [from, to] = rule[split];
+      requireWhole(`split.${split}[1]`, to, requireWhole(`split.${split}[0]`, from, 0));
+    }
+  } else {
+    throw new TtError("E_OPTION", `split.by = ${JSON.stringify((rule as SplitRule).by)} is not days, fractions or ranges`);
+  }
+}
+
+function requireShare(name: string, share: number): void {
+  if (!(share >= 0 && share <= 1)) throw new TtError("E_OPTION", `${name} = ${share} is not between 0 and 1`);
 }
 
 /** Returns a whole number within its bounds; throws `E_OPTION` otherwise. */
