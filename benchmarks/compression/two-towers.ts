@@ -23,7 +23,7 @@ export async function trainTwoTowers(
   { embedding, optimizer, epochs, seed }: TwoTowers,
 ): Promise<Dlrm> {
   const tables = ["user", "item"].map((name, t) => ({ name, numEmbeddings: cardinalities[t], embedding }));
-  const config = { denseFeatures: 0, embeddingDim: DIM, bottomMlp: [], topMlp: [16, 1], tables };
+  const config = { denseFeatures: 0, embeddingDim: DIM, bottomMlp: [], topMlp: [1], tables };
   const model = new Dlrm(runtime, config, createRng(seed));
   for await (const _ of train(model, source, { epochs, batchSize: BATCH, optimizer, shuffle: false, seed })) {
     // The events are of no interest here.

@@ -27,7 +27,7 @@ const { values } = parseArgs({
   options: {
     data: { type: "string", default: "ml-1m" },
     ranks: { type: "string", default: "4,8,16" },
-    epochs: { type: "string", default: "3" },
+    epochs: { type: "string", default: "2" },
     json: { type: "string" },
   },
 });

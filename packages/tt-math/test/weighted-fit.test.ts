@@ -12,7 +12,7 @@ function weightedError(tt: TTCores, table: Float32Array, counts: ArrayLike<numbe
   const mean = Array.from(counts).reduce((a, b) => a + b, 0) / numEmbeddings;
   let [error, norm] = [0, 0];
   for (let i = 0; i < table.length; i++) {
-    const weight = counts[Math.floor(i / embeddingDim)] / mean + 0.01;
+    const weight = counts[Math.floor(i / embeddingDim)] / mean + 0.1;
     error += weight * (dense[i] - table[i]) ** 2;
     norm += weight * table[i] ** 2;
   }

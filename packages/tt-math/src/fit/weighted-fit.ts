@@ -23,7 +23,7 @@ export interface WeightedFitResult extends TTCores {
 }
 
 /** Part of the mean count that a row has as a weight besides its own count, so that rows never seen do not drift away. */
-const FLOOR = 0.01;
+const FLOOR = 0.1;
 
 /** A pass that gains less than this part of the error is the last. */
 const GAIN = 1e-3;
@@ -32,7 +32,7 @@ const GAIN = 1e-3;
  * Fits cores to a table with its rows weighted by their accesses, by alternating least squares from `start`, such as the result of
  * `ttSvd`. Shape and ranks stay. The bytes are the same, and the rows that are looked up most are met best.
  *
- * The weight of a row is its count and 1 % of the mean count; padding rows have none. No pass raises the weighted error. The
+ * The weight of a row is its count and a tenth of the mean count; padding rows have none. No pass raises the weighted error. The
  * table is in memory, and in float64 a few times R·n^(2/3)·D numbers.
  *
  * Throws E_SHAPE where table, counts and cores do not fit together, E_OPTION for a count that is negative or not finite, or sweeps
