@@ -231,6 +231,7 @@ test("a bad row of a part is named by its line in the file", async (t) => {
       },
     );
     t.is(error?.where.line, line);
+    t.deepEqual(await readdir(join(testFolder, "bad")), [], "nothing is left that no later run could use");
   }
 });
 
