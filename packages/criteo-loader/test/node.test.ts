@@ -231,7 +231,26 @@ test("a bad row of a part is named by its line in the file", async (t) => {
       },
     );
     t.is(error?.where.line, line);
+    t.deepEqual(await readdir(join(testFolder, "bad")), [], "nothing is left that no later run could use");
   }
+});
+
+test("bad rows of several files are counted together, in a run that goes on too", async (t) => {
+  const logs = await Promise.all(
+    [1, 2].map((seed) => file(`some-${seed}.tsv`, `junk\n${randomLog(30, seed)}junk\n${randomLog(9, seed)}`)),
+  );
+  const folder = join(testFolder, "some");
+  const run = (maxBadRows: number): Promise<unknown> =>
+    prepareFiles(
+      logs.map((path) => logFile(path)),
+      folder,
+      { maxBadRows, threads: 2 },
+    );
+  for (let attempt = 0; attempt < 3; attempt++) {
+    const error = await t.throwsAsync<TtError>(run(3), { code: "E_ROW", message: /bad row 4, maxBadRows = 3/ });
+    t.deepEqual([error?.where.file, error?.where.line], [logs[1], 32]);
+  }
+  await t.notThrowsAsync(run(4));
 });
 
 test("a dictionary that does not fit into the memory is learned in parts, with the same bytes", async (t) => {
