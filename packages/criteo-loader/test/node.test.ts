@@ -12,7 +12,7 @@ import { nodeDirectory } from "@tt-rec/tensor/node";
 import test from "ava";
 import { openDataset, prepare, verifyDataset } from "../src/index.ts";
 import { logFile, prepareFiles } from "../src/node.ts";
-import { collect, randomLog, runs, scan, snapshot, source, testRandom } from "./support.ts";
+import { collect, digests, randomLog, runs, scan, snapshot, source, testRandom } from "./support.ts";
 
 let testFolder: string;
 test.before(async () => {
@@ -133,7 +133,7 @@ test("a prepare killed at any moment opens as nothing, and the next one goes on 
     reference,
     options,
   );
-  const expected = await snapshot(reference);
+  const expected = await digests(reference);
   const random = testRandom(6);
   // A step is a block read, a column learned, a file written.
   const moments = process.env.TT_REC_LONG
@@ -159,7 +159,7 @@ test("a prepare killed at any moment opens as nothing, and the next one goes on 
       // What the journal knows is not done again.
       if ("step" in moment && moment.step > 3) t.false(done.includes("scan"));
     }
-    t.deepEqual(await snapshot(directory), expected, JSON.stringify(moment));
+    t.deepEqual(await digests(directory), expected, JSON.stringify(moment));
     t.deepEqual(
       (await readdir(folder)).filter((name) => name === "unfinished"),
       [],
@@ -173,11 +173,11 @@ test("one, two and four threads, plain files in parts, and memory give the same 
   const log = await file("threads.tsv", text);
   const reference = memoryDirectory();
   await prepare([source(text, [], log)], reference, { rowsPerBatch: 256 });
-  const expected = await snapshot(reference);
+  const expected = await digests(reference);
   for (const threads of [1, 2, 4]) {
     const folder = join(testFolder, `threads-${threads}`);
     await prepareFiles([logFile(log)], folder, { rowsPerBatch: 256, threads });
-    t.deepEqual(await snapshot(nodeDirectory(folder)), expected);
+    t.deepEqual(await digests(nodeDirectory(folder)), expected);
   }
 });
 
@@ -231,7 +231,26 @@ test("a bad row of a part is named by its line in the file", async (t) => {
       },
     );
     t.is(error?.where.line, line);
+    t.deepEqual(await readdir(join(testFolder, "bad")), [], "nothing is left that no later run could use");
   }
+});
+
+test("bad rows of several files are counted together, in a run that goes on too", async (t) => {
+  const logs = await Promise.all(
+    [1, 2].map((seed) => file(`some-${seed}.tsv`, `junk\n${randomLog(30, seed)}junk\n${randomLog(9, seed)}`)),
+  );
+  const folder = join(testFolder, "some");
+  const run = (maxBadRows: number): Promise<unknown> =>
+    prepareFiles(
+      logs.map((path) => logFile(path)),
+      folder,
+      { maxBadRows, threads: 2 },
+    );
+  for (let attempt = 0; attempt < 3; attempt++) {
+    const error = await t.throwsAsync<TtError>(run(3), { code: "E_ROW", message: /bad row 4, maxBadRows = 3/ });
+    t.deepEqual([error?.where.file, error?.where.line], [logs[1], 32]);
+  }
+  await t.notThrowsAsync(run(4));
 });
 
 test("a dictionary that does not fit into the memory is learned in parts, with the same bytes", async (t) => {
@@ -247,7 +266,7 @@ test("a dictionary that does not fit into the memory is learned in parts, with t
       folder: join(testFolder, `memory-${memory}-${minFrequency}`),
     }));
     for (const { memory, folder } of folders) await prepareFiles([logFile(path)], folder, { ...options, memory, threads: 1 });
-    const [parts, whole] = await Promise.all(folders.map(({ folder }) => snapshot(nodeDirectory(folder))));
+    const [parts, whole] = await Promise.all(folders.map(({ folder }) => digests(nodeDirectory(folder))));
     t.deepEqual(parts, whole);
   }
 });

@@ -107,6 +107,12 @@ export async function snapshot(directory: Directory): Promise<Map<string, Uint8A
   return files;
 }
 
+/** SHA-256 of each file of a directory: big ones take minutes to compare by their bytes. */
+export async function digests(directory: Directory): Promise<Record<string, string>> {
+  const names = await directory.list();
+  return Object.fromEntries(await Promise.all(names.map(async (name) => [name, await directory.digest(name)])));
+}
+
 /** A directory in memory with these files. */
 export async function directoryOf(files: ReadonlyMap<string, Uint8Array>): Promise<Directory> {
   const directory = memoryDirectory();

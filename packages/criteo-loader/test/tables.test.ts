@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -6,9 +6,18 @@ import { readBytes } from "@tt-rec/tensor";
 import { Bool, Field, Float32, Int32, Int64, List, Table, tableToIPC, Uint32, Utf8, vectorFromArray } from "apache-arrow";
 import test from "ava";
 import { parquetWriteBuffer } from "hyparquet-writer";
-import { delimitedSource, parquetSource, parseTableSchema, withNegatives } from "../src/index.ts";
+import {
+  delimitedSource,
+  type IdOrderName,
+  logSchemaOf,
+  type NegativeOptions,
+  parquetSource,
+  parseTableSchema,
+  type TableSchema,
+  withNegatives,
+} from "../src/index.ts";
 import { parquetFile } from "../src/node/parquet-file.ts";
-import { tableFile } from "../src/node.ts";
+import { prepareFiles, tableFile } from "../src/node.ts";
 import { runs, source, testRandom } from "./support.ts";
 import { type PlainRow, rowsOf } from "./table-support.ts";
 
@@ -118,12 +127,13 @@ test("a bad value of a Parquet file is refused with row and column, and a missin
 });
 
 test("a damaged Parquet file is a typed error or its rows, and never hangs", async (t) => {
+  t.timeout(600_000);
   const folder = mkdtempSync(join(tmpdir(), "tt-rec-parquet-"));
   const path = join(folder, "damaged.parquet");
   const bytes = parquetOf(sampleTable(40));
   const random = testRandom(9);
   const codes = new Map<string, number>();
-  for (let run = 0; run < runs(30, 3000); run++) {
+  for (let run = 0; run < runs(30, 600); run++) {
     const damaged = run % 3 === 0 ? bytes.slice(0, Math.floor(random() * bytes.length)) : bytes.slice();
     for (let flips = 0; flips < run % 3; flips++) damaged[Math.floor(random() * damaged.length)] ^= 1 << Math.floor(random() * 8);
     writeFileSync(path, damaged);
@@ -269,5 +279,52 @@ test("a user with all items but one always gets that one; with all items an erro
   await t.throwsAsync(rowsOf(negativesOf([text(all)])[0], IMPLICIT), {
     code: "E_OPTION",
     message: /a user has every one of the 200 items/,
+  });
+});
+
+test("an interrupted prepare of tables goes on to the same bytes, in every id order; another schema starts anew", async (t) => {
+  await inFolder(async (path) => {
+    const logs = [path("a.csv"), path("b.csv"), path("c.csv")];
+    for (const [i, log] of logs.entries()) writeFileSync(log, implicitLog(300, i));
+    const run = async (
+      target: string,
+      idOrder: IdOrderName,
+      schema: TableSchema,
+      stopAt = 0,
+    ): Promise<Record<string, string>> => {
+      let steps = 0;
+      const sources = withNegatives(
+        logs.map((log) => tableFile(log, schema)),
+        schema.negatives as NegativeOptions,
+      );
+      await prepareFiles(sources, path(target), {
+        ...{ schema: logSchemaOf(schema), days: "files", idOrder, threads: 1, replace: true },
+        ...{ rowShape: (n) => [4, 4, Math.ceil(n / 16)], ...(idOrder === "hash" && { hashSize: 50 }) },
+        onProgress() {
+          if (++steps === stopAt) throw new Error("stop");
+        },
+      });
+      return Object.fromEntries(
+        readdirSync(path(target)).map((name) => [name, readFileSync(join(path(target), name), "base64")]),
+      );
+    };
+    const other: TableSchema = { ...IMPLICIT, dense: [{ column: "n", transform: "none" }] };
+    for (const idOrder of ["first-seen", "frequency", "similarity", "hash"] as const) {
+      const expected = await run(`${idOrder}-whole`, idOrder, IMPLICIT);
+      let interrupted = 0;
+      for (let step = 1; ; step++) {
+        const target = `${idOrder}-${step}`;
+        const stopped = await run(target, idOrder, IMPLICIT, step).then(
+          () => false,
+          (error: Error) => error.message === "stop",
+        );
+        if (!stopped) break;
+        interrupted++;
+        t.deepEqual(await run(target, idOrder, IMPLICIT), expected, `${idOrder}, step ${step}`);
+      }
+      t.true(interrupted > 8, String(interrupted));
+      await t.throwsAsync(run("changed", idOrder, IMPLICIT, 4), { message: "stop" });
+      t.deepEqual(await run("changed", idOrder, other), await run("other", idOrder, other));
+    }
   });
 });

@@ -1,8 +1,8 @@
+import type { RowBlock } from "../log/row-block.ts";
 import type { DatasetBatch, IdBags } from "./batch.ts";
-import { type LoadedWindow, ROW_BITS, ROW_MASK } from "./read-window.ts";
 
-/** A batch that is all in one record batch, as views of it; only the labels are converted. */
-export function batchView({ blocks: [block] }: LoadedWindow, from: number, size: number, width: number): DatasetBatch {
+/** A batch that is all in one block, as views of it; only the labels are converted. */
+export function batchView(block: RowBlock, from: number, size: number, width: number): DatasetBatch {
   return {
     size,
     labels: Float32Array.from(block.labels.subarray(from, from + size)),
@@ -37,26 +37,25 @@ export class BatchRoom {
     }));
   }
 
-  /** Copies some rows of a window, counted as it hands them out. */
-  append(window: LoadedWindow, from: number, count: number): void {
-    const places = window.order?.subarray(from, from + count) ?? Uint32Array.from({ length: count }, (_, i) => from + i);
-    const { blocks } = window;
-    const width = this.#width;
-    for (let i = 0; i < count; i++) {
-      const row = places[i] & ROW_MASK;
-      const { labels, dense } = blocks[places[i] >>> ROW_BITS];
-      this.#labels[this.size + i] = labels[row];
-      for (let at = (this.size + i) * width, source = row * width, end = source + width; source < end; )
-        this.#dense[at++] = dense[source++];
-    }
+  /** Copies some rows of a block. */
+  append({ labels, dense, ids }: RowBlock, from: number, count: number): void {
+    this.#labels.set(labels.subarray(from, from + count), this.size);
+    this.#dense.set(dense.subarray(from * this.#width, (from + count) * this.#width), this.size * this.#width);
     for (const [table, bag] of this.#bags.entries()) {
-      if (bag.offsets !== undefined) {
-        this.#appendLists(window, table, places);
+      const { words, offsets } = ids[table];
+      if (bag.offsets === undefined || offsets === undefined) {
+        bag.indices.set(words.subarray(from, from + count), this.size);
         continue;
       }
-      const words = blocks.map(({ ids }) => ids[table].words);
-      const { indices } = bag;
-      for (let i = 0; i < count; i++) indices[this.size + i] = words[places[i] >>> ROW_BITS][places[i] & ROW_MASK];
+      const at = bag.offsets[this.size];
+      const filled = at + offsets[from + count] - offsets[from];
+      if (filled > bag.indices.length) {
+        const larger = new Uint32Array(2 * filled);
+        larger.set(bag.indices.subarray(0, at));
+        bag.indices = larger;
+      }
+      bag.indices.set(words.subarray(offsets[from], offsets[from + count]), at);
+      for (let i = 1; i <= count; i++) bag.offsets[this.size + i] = at + offsets[from + i] - offsets[from];
     }
     this.size += count;
   }
@@ -73,24 +72,5 @@ export class BatchRoom {
         return { indices: indices.subarray(0, offsets[size]), offsets: offsets.subarray(0, size + 1) };
       }),
     };
-  }
-
-  #appendLists({ blocks }: LoadedWindow, table: number, places: Uint32Array): void {
-    const bag = this.#bags[table];
-    const offsets = bag.offsets as Uint32Array;
-    for (const [i, place] of places.entries()) {
-      const { words, offsets: source } = blocks[place >>> ROW_BITS].ids[table];
-      const row = place & ROW_MASK;
-      const [begin, end] = [source?.[row] ?? 0, source?.[row + 1] ?? 0];
-      const at = offsets[this.size + i];
-      const filled = at + end - begin;
-      if (filled > bag.indices.length) {
-        const larger = new Uint32Array(2 * filled);
-        larger.set(bag.indices.subarray(0, at));
-        bag.indices = larger;
-      }
-      bag.indices.set(words.subarray(begin, end), at);
-      offsets[this.size + i + 1] = filled;
-    }
   }
 }

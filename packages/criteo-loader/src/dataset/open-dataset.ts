@@ -1,12 +1,13 @@
 import { type Directory, isTtError, type ReadAt, TtError } from "@tt-rec/tensor";
 import { loadDictionary } from "../dictionary/dictionaries-file.ts";
 import { idColumnKinds } from "../log/log-schema.ts";
+import type { RowBlock } from "../log/row-block.ts";
 import { type Manifest, type ManifestFile, SPLITS, type Split } from "../manifest/manifest.ts";
 import { readManifest } from "../manifest/read-manifest.ts";
 import { requireWhole } from "../prepare/prepare-options.ts";
 import type { DatasetBatch } from "./batch.ts";
 import { readBatches } from "./read-batches.ts";
-import { type LoadedWindow, type OpenFile, readWindow } from "./read-window.ts";
+import { type OpenFile, readWindow } from "./read-window.ts";
 import { dropNegatives, keepAll } from "./sub-sample.ts";
 import { planWindows, type RowWindow, type Shuffle } from "./window-plan.ts";
 
@@ -88,7 +89,7 @@ export async function openDataset(directory: Directory): Promise<Dataset> {
       let skip = start * batchSize;
       let first = 0;
       while (keep === keepAll && first < windows.length && skip >= windows[first].rows) skip -= windows[first++].rows;
-      const load = (window: RowWindow): Promise<LoadedWindow> => readWindow(window, own, manifest, keep);
+      const load = (window: RowWindow): Promise<RowBlock> => readWindow(window, own, manifest, keep);
       return readBatches(windows.slice(first), load, widths, batchSize, skip);
     },
     accessCounts: () =>

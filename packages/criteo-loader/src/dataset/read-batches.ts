@@ -1,6 +1,6 @@
+import type { RowBlock } from "../log/row-block.ts";
 import type { DatasetBatch } from "./batch.ts";
 import { BatchRoom, batchView } from "./batch-room.ts";
-import type { LoadedWindow } from "./read-window.ts";
 import type { RowWindow } from "./window-plan.ts";
 
 /** Widths of the rows of a data set. */
@@ -13,11 +13,11 @@ export interface RowWidths {
 
 /**
  * Cuts the rows of windows into batches, after the first `skip` rows; the last may be short. The next window is read
- * while the consumer works. A batch that lies within one record batch, in order, is handed out without a copy.
+ * while the consumer works. A batch that lies within one window is handed out without a copy.
  */
 export async function* readBatches(
   windows: readonly RowWindow[],
-  load: (window: RowWindow) => Promise<LoadedWindow>,
+  load: (window: RowWindow) => Promise<RowBlock>,
   { dense, lists }: RowWidths,
   batchSize: number,
   skip: number,
@@ -29,7 +29,7 @@ export async function* readBatches(
     left -= row;
     while (row < window.rows) {
       const count = Math.min(batchSize - (room?.size ?? 0), window.rows - row);
-      if (count === batchSize && window.order === undefined) {
+      if (count === batchSize) {
         yield batchView(window, row, count, dense);
       } else {
         room ??= new BatchRoom(batchSize, dense, lists);
@@ -47,11 +47,11 @@ export async function* readBatches(
 
 async function* loadAhead(
   windows: readonly RowWindow[],
-  load: (window: RowWindow) => Promise<LoadedWindow>,
-): AsyncGenerator<LoadedWindow> {
+  load: (window: RowWindow) => Promise<RowBlock>,
+): AsyncGenerator<RowBlock> {
   let ahead = windows.length > 0 ? load(windows[0]) : undefined;
   for (let next = 1; ahead !== undefined; next++) {
-    const window: LoadedWindow = await ahead;
+    const window: RowBlock = await ahead;
     ahead = next < windows.length ? load(windows[next]) : undefined;
     // A failure must wait until the window is wanted: the batches before it are good.
     ahead?.catch(() => undefined);

@@ -2,26 +2,9 @@ import { type ReadAt, sha256, TtError } from "@tt-rec/tensor";
 import { decodeRecordBatch } from "../arrow/read-record-batch.ts";
 import type { RowBlock } from "../log/row-block.ts";
 import type { Manifest, ManifestFile } from "../manifest/manifest.ts";
+import { rearrange } from "./rearrange.ts";
 import { type KeepRow, keepAll } from "./sub-sample.ts";
 import type { RowWindow } from "./window-plan.ts";
-
-/** Bits of a row's number in its record batch: `rowsPerBatch` is at most 2^20. */
-export const ROW_BITS = 20;
-/** Mask of a row's number in its record batch. */
-export const ROW_MASK: number = (1 << ROW_BITS) - 1;
-
-/** The decoded rows of a window and their order. */
-export interface LoadedWindow {
-  /** The record batches. */
-  readonly blocks: readonly RowBlock[];
-  /** Rows to hand out. */
-  readonly rows: number;
-  /**
-   * For each row to hand out the number of its block, shifted by `ROW_BITS`, and its number there; absent if there is one
-   * block and all of its rows come in order.
-   */
-  readonly order: Uint32Array | undefined;
-}
 
 /** An Arrow file, opened. */
 export interface OpenFile {
@@ -32,15 +15,15 @@ export interface OpenFile {
 }
 
 /**
- * Reads, checks and decodes the record batches of a window. Throws `E_CORRUPT` with file and record batch if bytes are
- * not those of the manifest; no byte is decoded before its checksum is found right.
+ * Reads, checks and decodes the record batches of a window and puts their rows in order. Throws `E_CORRUPT` with file and
+ * record batch if bytes are not those of the manifest; no byte is decoded before its checksum is found right.
  */
 export async function readWindow(
   window: RowWindow,
   files: readonly OpenFile[],
   manifest: Manifest,
   keep: KeepRow,
-): Promise<LoadedWindow> {
+): Promise<RowBlock> {
   const blocks: RowBlock[] = [];
   for (const { file: number, batch } of window.batches) {
     const { file, input } = files[number];
@@ -56,32 +39,32 @@ export async function readWindow(
     blocks.push(block);
   }
   const permutation = window.permutation?.();
-  if (permutation === undefined && keep === keepAll && blocks.length === 1) {
-    return { blocks, rows: window.rows, order: undefined };
-  }
-  const order = placedRows(window, blocks, permutation, keep);
-  return { blocks, rows: order.length, order };
+  if (permutation === undefined && keep === keepAll) return blocks[0];
+  const { places, rows } = placeRows(window, blocks, permutation, keep);
+  return rearrange(blocks, places, rows);
 }
 
-/** The rows of a window that are kept, in their order. */
-function placedRows(
+/** Where each row of a window goes, −1 if it is not kept, and how many are kept. */
+function placeRows(
   window: RowWindow,
   blocks: readonly RowBlock[],
   permutation: Uint32Array | undefined,
   keep: KeepRow,
-): Uint32Array {
-  const places = new Uint32Array(window.rows);
-  let at = 0;
-  for (const [number, { rows }] of blocks.entries()) {
-    for (let row = 0; row < rows; row++) places[at++] = (number << ROW_BITS) | row;
+): { readonly places: Int32Array; readonly rows: number } {
+  const kept = new Uint8Array(window.rows).fill(1);
+  if (keep !== keepAll) {
+    let at = 0;
+    for (const [number, { rows, labels }] of blocks.entries()) {
+      for (let row = 0; row < rows; row++, at++) kept[at] = keep(labels[row], window.batches[number], row) ? 1 : 0;
+    }
   }
-  const order = permutation === undefined ? places : permutation.map((place) => places[place]);
-  if (keep === keepAll) return order;
-  return order.filter((place) => {
-    const number = place >>> ROW_BITS;
-    const row = place & ROW_MASK;
-    return keep(blocks[number].labels[row], window.batches[number], row);
-  });
+  const places = new Int32Array(window.rows);
+  let next = 0;
+  for (let place = 0; place < window.rows; place++) {
+    const row = permutation === undefined ? place : permutation[place];
+    places[row] = kept[row] === 1 ? next++ : -1;
+  }
+  return { places, rows: next };
 }
 
 /** Reads the bytes of a record batch that match their checksum. Throws `E_CORRUPT` if they do not. */

@@ -27,7 +27,7 @@ export interface RowWindow {
 export type Shuffle = "total" | "day" | "none";
 
 /**
- * The windows of an epoch. Unshuffled, each is a record batch. Shuffled, record batches are taken in random order, eight a
+ * The windows of an epoch. Unshuffled, each is one record batch. Shuffled, record batches are taken in random order, eight a
  * window, and the rows of each window are put in random order; under "day", one day after the other.
  * All of it follows from (seed, epoch), and no window's order depends on another's.
  */

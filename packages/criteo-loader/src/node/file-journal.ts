@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { uptime } from "node:os";
 import { join } from "node:path";
 import type { Journal } from "../prepare/workplace.ts";
@@ -42,6 +42,11 @@ export function fileJournal(folder: string, key: string): Journal {
       entries.set(unit, result);
     },
   };
+}
+
+/** Tells whether the journal in a folder has an entry. */
+export function hasJournal(folder: string): boolean {
+  return existsSync(folder) && readdirSync(folder).some((name) => name.endsWith(SUFFIX));
 }
 
 function checksum(text: string): string {

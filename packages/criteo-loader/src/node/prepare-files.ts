@@ -8,7 +8,7 @@ import { runPipeline } from "../prepare/pipeline.ts";
 import { type PrepareOptions, requireWhole } from "../prepare/prepare-options.ts";
 import type { Task } from "../prepare/tasks.ts";
 import { DEFAULT_MEMORY, runInline, type Workplace } from "../prepare/workplace.ts";
-import { fileJournal } from "./file-journal.ts";
+import { fileJournal, hasJournal } from "./file-journal.ts";
 import { filePlace } from "./file-place.ts";
 import { WorkerPool } from "./worker-pool.ts";
 
@@ -62,6 +62,11 @@ export async function prepareFiles(
   };
   try {
     return await runPipeline(sources, others, workplace);
+  } catch (error) {
+    await pool.close();
+    // Without an entry there is nothing to go on with.
+    if (!hasJournal(where.scratch)) await workplace.clean();
+    throw error;
   } finally {
     await pool.close();
   }

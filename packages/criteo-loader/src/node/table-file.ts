@@ -24,7 +24,8 @@ export function tableFile(path: string, schema: TableSchema): RowSource {
   const { identity }: LogSource = logFile(path);
   return {
     name: path,
-    ...(identity && { identity }),
+    // Another schema makes other rows of the same file.
+    identity: async () => `${await identity?.()} ${JSON.stringify(schema)}`,
     async *blocks(logSchema, state) {
       yield* (await sourceOf(path, schema)).blocks(logSchema, state);
     },

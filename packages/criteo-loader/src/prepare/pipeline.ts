@@ -53,7 +53,7 @@ export async function runPipeline(
   }
   const order = orderOf(settings.idOrder, options.rowShape);
   const learned = await learnColumns(run, stages, plan.splits.train, order === undefined ? "target" : "aside");
-  const ordered = order === undefined ? undefined : await orderColumns(run, stages, plan.splits.train, learned, order);
+  const ordered = order === undefined ? undefined : await orderOnce(run, stages, plan.splits.train, learned, order);
   const files = await encodeFiles(run, stages, planFiles(plan), ordered?.files ?? learnedFiles(schema));
   const manifest = await commitManifest(
     workplace.target,
@@ -126,6 +126,27 @@ async function learnColumns(
   return known as LearnResult[];
 }
 
+/** What an id order left. */
+interface OrderedColumns {
+  readonly files: IndexFiles[];
+  readonly dictionaries: DictionaryFile[];
+}
+
+/** Applies an id order, unless the journal knows that it was done: scratch that it would need may be gone by then. */
+async function orderOnce(
+  run: Run,
+  stages: readonly StagedSource[],
+  train: RowRange,
+  learned: readonly LearnResult[],
+  order: IdOrder,
+): Promise<OrderedColumns> {
+  const known = run.journal?.get("order") as OrderedColumns | undefined;
+  if (known !== undefined) return known;
+  const ordered = await orderColumns(run, stages, train, learned, order);
+  run.journal?.put("order", ordered);
+  return ordered;
+}
+
 /** Applies an id order: new dictionaries, and files of new indices for the columns that it changes. */
 async function orderColumns(
   { schema, workplace, onProgress }: Run,
@@ -133,7 +154,7 @@ async function orderColumns(
   train: RowRange,
   learned: readonly LearnResult[],
   order: IdOrder,
-): Promise<{ readonly files: IndexFiles[]; readonly dictionaries: DictionaryFile[] }> {
+): Promise<OrderedColumns> {
   const { scratch, aside, target } = workplace;
   const dictionary = (column: number): Promise<SavedDictionary> => readDictionary(aside, learned[column].file);
   const places = await order({

@@ -50,7 +50,7 @@ export async function scanSources(
     const badRows = own.reduce((sum, part) => sum + part.badRows, 0);
     const scan: SourceScan = { pieces: own.flatMap(({ pieces }) => pieces), badRows };
     scans[source] = scan;
-    journal?.put(`scan-${source}`, scan);
+    if (badRows <= maxBadRows) journal?.put(`scan-${source}`, scan);
   });
   const badRows = await checkInOrder(sources, schema, maxBadRows, workplace, scans, tasks, outcomes);
   const stages = scans.map((scan, source): StagedSource => ({ source, pieces: scan?.pieces ?? [] }));
@@ -73,10 +73,23 @@ async function checkInOrder(
   outcomes: readonly Outcome<ScanResult>[],
 ): Promise<number> {
   let badRows = 0;
+  /** Reads a part again as the one thread would have read it, which throws the error of its bad row. */
+  const refuse = async (part: ScanTask["part"], lines: number): Promise<void> => {
+    const state: ScanState = { maxBadRows, badRows, lines, bytes: 0 };
+    for await (const _ of blocksOf("kind" in part ? workplace.open(part) : part, schema, state));
+  };
   for (const source of sources.keys()) {
+    const changed = new TtError("E_MISMATCH", `${sources[source].name} changed while it was read`);
     let lines = 0;
     const own = [...tasks.keys()].filter((task) => tasks[task].source === source);
-    if (own.length === 0) badRows += scans[source]?.badRows ?? 0;
+    if (own.length === 0) {
+      const known = scans[source]?.badRows ?? 0;
+      if (badRows + known > maxBadRows) {
+        await refuse(sources[source], 0);
+        throw changed;
+      }
+      badRows += known;
+    }
     for (const index of own) {
       const outcome = outcomes[index];
       if (outcome === undefined) throw new Error("a task before a failed one was not run");
@@ -84,10 +97,8 @@ async function checkInOrder(
       if (failed && !(isTtError(outcome.error) && outcome.error.code === "E_ROW")) throw outcome.error;
       if (failed || badRows + outcome.result.badRows > maxBadRows) {
         // Its line and its number count what lies before this part, which only now is known.
-        const state: ScanState = { maxBadRows, badRows, lines, bytes: 0 };
-        const { part } = tasks[index];
-        for await (const _ of blocksOf("kind" in part ? workplace.open(part) : part, schema, state));
-        throw failed ? outcome.error : new TtError("E_MISMATCH", `${sources[source].name} changed while it was read`);
+        await refuse(tasks[index].part, lines);
+        throw failed ? outcome.error : changed;
       }
       badRows += outcome.result.badRows;
       lines += outcome.result.lines;

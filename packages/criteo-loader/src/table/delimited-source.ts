@@ -26,7 +26,6 @@ export function delimitedSource(bytes: LogSource, schema: TableSchema): RowSourc
   }
   return {
     name: bytes.name,
-    ...(bytes.identity && { identity: bytes.identity }),
     blocks: (_, state) => readBlocks(bytes, schema, state),
   };
 }

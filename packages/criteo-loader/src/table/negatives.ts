@@ -29,9 +29,14 @@ const PATIENCE = 64;
  */
 export function withNegatives(sources: readonly RowSource[], options: NegativeOptions): RowSource[] {
   let known: Promise<KnownPairs> | undefined;
+  const own = sources.map((source) => source.identity?.bind(source));
+  // The draws depend on all sources.
+  const identity = own.every((one) => one !== undefined)
+    ? async (): Promise<string> => JSON.stringify([options, await Promise.all(own.map((one) => one()))])
+    : undefined;
   return sources.map((source, number) => ({
     name: source.name,
-    ...(source.identity && { identity: source.identity }),
+    ...(identity && { identity }),
     async *blocks(schema, state) {
       known ??= learnPairs(sources, schema, options, state.maxBadRows);
       const sampler = new NegativeSampler(await known, createRng(options.seed, number), source.name);
