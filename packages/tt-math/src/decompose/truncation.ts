@@ -52,3 +52,25 @@ export function cutTail(values: Float64Array, allowedSquares: number, maxRank: n
   }
   return { rank, droppedSquares };
 }
+
+/** A result above its error is decomposed again for a little less than what it missed by. */
+const AGAIN = 0.99;
+
+/**
+ * The error to aim at next where one above `epsilon` was found, or undefined where nothing is to be done: the error is met, or a
+ * rank is bound. Only padding asks for this: the errors of its bonds can add up, where those of other rows are orthogonal.
+ */
+export function tighterEpsilon(
+  { epsilon, maxRanks }: CheckedTruncation,
+  target: number,
+  relativeError: number,
+  ranks: readonly number[],
+): number | undefined {
+  const met = epsilon === 0 || relativeError <= epsilon || target < NEGLIGIBLE;
+  return met || maxRanks.some((maxRank, bond) => ranks[bond + 1] >= maxRank)
+    ? undefined
+    : (AGAIN * target * epsilon) / relativeError;
+}
+
+/** No error smaller than this is worth another decomposition. */
+const NEGLIGIBLE = 1e-9;

@@ -7,7 +7,7 @@ import { modeTensor } from "./mode-tensor.ts";
 import { extremeExponent, scaleByPower, spreadPower } from "./scaling.ts";
 import { splitBond } from "./split-bond.ts";
 import { splitPaddedBond } from "./split-padded-bond.ts";
-import { checkTruncation, type Truncation } from "./truncation.ts";
+import { type CheckedTruncation, checkTruncation, type Truncation, tighterEpsilon } from "./truncation.ts";
 
 /** What `ttSvd` aims at. */
 export interface TTSvdOptions extends Truncation {
@@ -46,9 +46,24 @@ export function ttSvd(matrix: Float32Array | Float64Array, options: TTSvdOptions
   const d = rowShape.length;
   const embeddingDim = columnShape.reduce((a, b) => a * b, 1);
   createTTShape({ numEmbeddings, embeddingDim, rowShape, columnShape, ranks: 1 });
-  const { maxRanks, epsilon } = checkTruncation(options, d - 1);
+  const truncation = checkTruncation(options, d - 1);
   checkMatrix(matrix, numEmbeddings, embeddingDim);
+  for (let target = truncation.epsilon; ; ) {
+    const found = decompose(matrix, options, embeddingDim, { ...truncation, epsilon: target });
+    const next = tighterEpsilon(truncation, target, found.relativeError, found.shape.ranks);
+    if (next === undefined) return found;
+    target = next;
+  }
+}
 
+function decompose(
+  matrix: Float32Array | Float64Array,
+  options: TTSvdOptions,
+  embeddingDim: number,
+  { maxRanks, epsilon }: CheckedTruncation,
+): TTSvdResult {
+  const { numEmbeddings, rowShape, columnShape } = options;
+  const d = rowShape.length;
   const exponent = extremeExponent(matrix);
   let rest = modeTensor(matrix, rowShape, columnShape);
   scaleByPower(rest, -exponent);

@@ -2,7 +2,7 @@ import { type Rng, type Runtime, type Tensor, TtError } from "@tt-rec/tensor";
 import { createTTShape } from "../../shape/tt-shape.ts";
 import { toCores } from "../factors.ts";
 import { boundaryOf } from "../split-padded-bond.ts";
-import { checkTruncation } from "../truncation.ts";
+import { checkTruncation, tighterEpsilon } from "../truncation.ts";
 import type { TTSvdOptions, TTSvdResult } from "../tt-svd.ts";
 import { approximationError } from "./approximation-error.ts";
 import { Buffers } from "./buffers.ts";
@@ -41,11 +41,11 @@ export async function streamedTTSvd(
   options: StreamedTTSvdOptions,
   rng: Rng,
 ): Promise<TTSvdResult> {
-  const { rowShape, columnShape, powerIterations = 1, onProgress } = options;
+  const { rowShape, columnShape, epsilon, powerIterations = 1, onProgress } = options;
   const { numEmbeddings, embeddingDim } = source;
   const d = rowShape.length;
   createTTShape({ numEmbeddings, embeddingDim, rowShape, columnShape, ranks: 1 });
-  const { maxRanks, share } = checkBounds(options, d - 1, powerIterations);
+  const { maxRanks } = checkBounds(options, d - 1, powerIterations);
   const table = { numEmbeddings, rowShape, columnShape };
   const layout = slabLayout(table);
   if (boundaryOf(table).fullDigits === 0) {
@@ -58,41 +58,52 @@ export async function streamedTTSvd(
   };
 
   const { squares, wholeSquares, partialRows } = await measureTable(source, layout, onRows);
-  const allowedSquares = share === undefined ? undefined : share * squares;
-  const bounds = maxRanks.map((maxRank): BondBound => ({ allowedSquares, maxRank, powerIterations }));
-  const buffers = new Buffers(runtime);
-  try {
-    const slabs = new Buffers(runtime);
-    const range = await leadingRange(
-      runtime,
-      unfoldingOf(slabs, source, layout, table, onRows),
-      wholeSquares,
-      bounds[0],
-      rng,
-    ).finally(() => slabs.release());
-    const first = await firstBond(runtime, buffers, layout, table, range, partialRows, squares, bounds[0]);
-    range.buffers.release();
-    const ranks = [1, first.rank];
-    const factors = [first.factor];
-    let rest = first.rest;
-    for (let k = 1; k < d - 1; k++) {
-      const rows = ranks[k] * rowShape[k] * columnShape[k];
-      const matrix = rest.reshape([rows, rest.size / rows]);
-      const next = await leadingRange(runtime, unfoldingInMemory(matrix), sumOfSquares(matrix), bounds[k], rng);
-      factors.push(firstColumns(next.basis, rows, next.size, next.rank));
-      ranks.push(next.rank);
-      rest = buffers.take([next.rank, matrix.shape[1]]);
-      rest.data.set(next.tiles[0].data.subarray(0, rest.size));
-      next.buffers.release();
+  const decompose = async (target: number | undefined): Promise<TTSvdResult> => {
+    const allowedSquares = target === undefined ? undefined : (target ** 2 / (d - 1)) * squares;
+    const bounds = maxRanks.map((maxRank): BondBound => ({ allowedSquares, maxRank, powerIterations }));
+    const buffers = new Buffers(runtime);
+    try {
+      const slabs = new Buffers(runtime);
+      const range = await leadingRange(
+        runtime,
+        unfoldingOf(slabs, source, layout, table, onRows),
+        wholeSquares,
+        bounds[0],
+        rng,
+      ).finally(() => slabs.release());
+      const first = await firstBond(runtime, buffers, layout, table, range, partialRows, squares, bounds[0]);
+      range.buffers.release();
+      const ranks = [1, first.rank];
+      const factors = [first.factor];
+      let rest = first.rest;
+      for (let k = 1; k < d - 1; k++) {
+        const rows = ranks[k] * rowShape[k] * columnShape[k];
+        const matrix = rest.reshape([rows, rest.size / rows]);
+        const next = await leadingRange(runtime, unfoldingInMemory(matrix), sumOfSquares(matrix), bounds[k], rng);
+        factors.push(firstColumns(next.basis, rows, next.size, next.rank));
+        ranks.push(next.rank);
+        rest = buffers.take([next.rank, matrix.shape[1]]);
+        rest.data.set(next.tiles[0].data.subarray(0, rest.size));
+        next.buffers.release();
+      }
+      factors.push(Float64Array.from(rest.data));
+      const shape = createTTShape({ numEmbeddings, embeddingDim, rowShape, columnShape, ranks: ranks.slice(1) });
+      const cores = toCores(shape, factors);
+      buffers.release();
+      const { relativeError } = await approximationError(runtime, source, { shape, cores }, { onRows });
+      return { shape, cores, relativeError };
+    } finally {
+      buffers.release();
     }
-    factors.push(Float64Array.from(rest.data));
-    const shape = createTTShape({ numEmbeddings, embeddingDim, rowShape, columnShape, ranks: ranks.slice(1) });
-    const cores = toCores(shape, factors);
-    buffers.release();
-    const { relativeError } = await approximationError(runtime, source, { shape, cores }, { onRows });
-    return { shape, cores, relativeError };
-  } finally {
-    buffers.release();
+  };
+  for (let target = epsilon; ; ) {
+    const found = await decompose(target);
+    const next =
+      target === undefined
+        ? undefined
+        : tighterEpsilon({ maxRanks, epsilon: epsilon ?? 0 }, target, found.relativeError, found.shape.ranks);
+    if (next === undefined) return found;
+    target = next;
   }
 }
 
@@ -108,7 +119,7 @@ function checkBounds(options: StreamedTTSvdOptions, bonds: number, powerIteratio
   if (!Number.isInteger(powerIterations) || powerIterations < 0) {
     throw new TtError("E_OPTION", `powerIterations = ${powerIterations} is not a whole number of at least 0`);
   }
-  return { maxRanks, share: epsilon === undefined ? undefined : epsilon ** 2 / bonds };
+  return { maxRanks };
 }
 
 /** The first `count` columns of a row-major [rows, columns] matrix. */
