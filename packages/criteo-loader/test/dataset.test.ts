@@ -216,6 +216,7 @@ test("a flipped bit anywhere in an Arrow file or the dictionaries is refused by 
 });
 
 test("a flipped bit anywhere in the manifest is refused", async (t) => {
+  t.timeout(600_000);
   const files = await snapshot(await numbered(32));
   const original = files.get("manifest.json") as Uint8Array;
   const step = process.env.TT_REC_LONG ? 1 : 13;
