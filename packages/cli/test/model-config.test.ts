@@ -9,7 +9,7 @@ test("the largest tables become TT tables, and a cache share gives each a cache 
     resolveSettings({ ttTables: 2, ttRanks: 4, cacheShare: 0.0003, cacheWarmup: 7, cacheRefresh: 9 }, {}),
     DATA,
   );
-  const cache = (rows: number) => ({ rows, warmupSteps: 7, refreshEvery: 9 });
+  const cache = (rows: number) => ({ rows, warmupSteps: 7, refreshEvery: 9, policy: "resident" });
   t.deepEqual(
     tables.map(({ name, embedding }) => [name, embedding]),
     [
@@ -25,8 +25,8 @@ test("without a cache share there is no cache, and a share above 1 holds the who
     modelConfig(resolveSettings({ ttTables: 1, cacheShare }, {}), DATA).tables[1].embedding;
   t.false("cache" in embedding(0));
   t.like(embedding(3), { cache: { rows: 10_000 } });
-  const { tables } = modelConfig(resolveSettings({ ttTables: 1, cacheShare: 0.1, cachePolicy: "resident" }, {}), DATA);
-  t.like(tables[1].embedding, { cache: { rows: 1000, policy: "resident" } });
+  const { tables } = modelConfig(resolveSettings({ ttTables: 1, cacheShare: 0.1, cachePolicy: "semi-dynamic" }, {}), DATA);
+  t.like(tables[1].embedding, { cache: { rows: 1000, policy: "semi-dynamic" } });
 });
 
 test("a data set without numbers gets a model without a bottom MLP, and too many TT tables are refused", (t) => {

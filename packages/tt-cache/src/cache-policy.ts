@@ -4,7 +4,7 @@ import type { AccessCounter } from "./access-counter.ts";
  * How a cache takes new rows at a refresh.
  *
  * `semi-dynamic` is the paper's: the rows accessed most since the beginning, all loaded anew from the cores, so that what
- * cached rows had learned is lost. `resident` is ours: accesses age, and rows that stay keep their values and optimizer state.
+ * cached rows had learned is lost. `resident` is ours: accesses age, and rows that stay keep their values and optimizer state. It is the default, because models learn better with it: see the README.
  */
 export type CachePolicy = "semi-dynamic" | "resident";
 

@@ -24,7 +24,7 @@ import { isRefreshDue, type SemiDynamicSchedule, validateSchedule } from "./semi
 export interface CachedTTEmbeddingBagOptions extends TTEmbeddingBagOptions, SemiDynamicSchedule {
   /** Most rows the cache can hold; the paper finds 0.01 % of the table's rows sufficient. */
   readonly cacheRows: number;
-  /** How the cache takes new rows. Default `semi-dynamic`. */
+  /** How the cache takes new rows. Default `resident`. */
   readonly policy?: CachePolicy;
 }
 
@@ -65,7 +65,7 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
 
   /** Allocates cores and cache. Throws `E_OPTION` on a bad cache size, schedule or policy, `E_SHAPE` on bad cores. */
   constructor(runtime: Runtime, options: CachedTTEmbeddingBagOptions) {
-    const { shape, cacheRows, pooling = "sum", policy = "semi-dynamic" } = options;
+    const { shape, cacheRows, pooling = "sum", policy = "resident" } = options;
     validateSchedule(options);
     if (!CACHE_POLICIES.includes(policy)) {
       throw new TtError("E_OPTION", `the cache policy "${policy}" is not known; known are ${CACHE_POLICIES.join(", ")}`);

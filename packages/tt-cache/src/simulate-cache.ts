@@ -6,7 +6,7 @@ import { isRefreshDue, type SemiDynamicSchedule, validateSchedule } from "./semi
 export interface SimulationOptions extends SemiDynamicSchedule {
   /** Rows that the cache can hold. */
   readonly cacheRows: number;
-  /** How it takes new rows. Default `semi-dynamic`. */
+  /** How it takes new rows. Default `resident`. */
   readonly policy?: CachePolicy;
 }
 
@@ -31,7 +31,7 @@ export interface SimulationResult {
  * row being computed. Throws `E_OPTION` on a bad schedule.
  */
 export function simulateCache(trace: Iterable<Uint32Array>, options: SimulationOptions): SimulationResult {
-  const { cacheRows, policy = "semi-dynamic" } = options;
+  const { cacheRows, policy = "resident" } = options;
   validateSchedule(options);
   const counter = new AccessCounter();
   let held = new Set<number>();

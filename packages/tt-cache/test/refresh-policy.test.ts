@@ -75,6 +75,7 @@ test("a trace worked out by hand: cached ids, hits, evictions and refreshes, ste
     cacheRows: 2,
     warmupSteps: 2,
     refreshEvery: 3,
+    policy: "semi-dynamic",
   });
   let [hits, lookups, rates, refreshes] = [0, 0, 0, 0];
   for (const [i, expected] of TRACE.entries()) {
@@ -111,6 +112,7 @@ test("after 100 steps the moving hit rate forgets the past at 1 % a step", async
     cacheRows: 1,
     warmupSteps: 1,
     refreshEvery: 1000,
+    policy: "semi-dynamic",
   });
   const plan = (id: number): unknown => bag.plan({ indices: Uint32Array.of(id) }, TRAINING);
   await runtime.step(() => bag.step(bag.plan({ indices: Uint32Array.of(4) }, TRAINING), runtime.scratch([1, 15]), SGD));
@@ -130,7 +132,14 @@ test("a refresh loads every cached row anew from the cores, drops what it had le
   const dim = shape.embeddingDim;
   const cores = randomCores(shape, 2);
   const rule: UpdateRule = { kind: "adagrad", learningRate: 0.25 };
-  const bag = new CachedTTEmbeddingBag(runtime, { shape, cores, cacheRows: 2, warmupSteps: 1, refreshEvery: 4 });
+  const bag = new CachedTTEmbeddingBag(runtime, {
+    shape,
+    cores,
+    cacheRows: 2,
+    warmupSteps: 1,
+    refreshEvery: 4,
+    policy: "semi-dynamic",
+  });
   const step = (...ids: number[]): Promise<void> =>
     runtime.step(() => {
       const gradient = scratchFrom(runtime, [ids.length, dim], new Float32Array(ids.length * dim).fill(2));
@@ -181,7 +190,7 @@ test("over a drifting trace no slot ever serves another row: every output agrees
     const dim = shape.embeddingDim;
     const cores = randomCores(shape, which).map((core) => core.map((value) => value / 2));
     const rng = createRng(50 + which);
-    const schedule = { warmupSteps: 3, refreshEvery: 2 };
+    const schedule = { warmupSteps: 3, refreshEvery: 2, policy: "semi-dynamic" } as const;
     const bag = new CachedTTEmbeddingBag(runtime, { shape, cores, cacheRows: 7, ...schedule });
     // The cores must be what a plain bag makes of the TT positions alone.
     const plain = new TTEmbeddingBag(runtime, { shape, cores });

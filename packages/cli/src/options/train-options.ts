@@ -48,9 +48,9 @@ export const TRAIN_OPTIONS: { readonly [name in keyof TrainSettings]: OptionSpec
   cacheWarmup: integerOption(1000, 1, "Steps after which the cache fills"),
   cacheRefresh: integerOption(1000, 1, "Steps between refreshes of the cache"),
   cachePolicy: choiceOption(
-    "semi-dynamic",
-    ["semi-dynamic", "resident"],
-    "What a refresh takes: all rows anew, by their accesses since the beginning (the paper), or only those that enter, by aged accesses",
+    "resident",
+    ["resident", "semi-dynamic"],
+    "What a refresh loads from the cores: only rows that enter, by aged accesses, or all, by accesses since the beginning (the paper)",
   ),
   optimizer: choiceOption("sgd", ["sgd", "adagrad"], "Update rule of all parameters"),
   learningRate: numberOption(0.1, true, "Step length of the MLPs and of uncompressed tables"),

@@ -58,7 +58,5 @@ function cacheOf(
 ): Pick<TTEmbeddingConfig, "cache"> {
   if (cacheShare === 0) return {};
   const rows = Math.min(numEmbeddings, Math.max(1, Math.round(cacheShare * numEmbeddings)));
-  // The default is left out, so that checkpoints from before there was a choice can be resumed.
-  const policy = cachePolicy === "semi-dynamic" ? {} : { policy: cachePolicy };
-  return { cache: { rows, warmupSteps: cacheWarmup, refreshEvery: cacheRefresh, ...policy } };
+  return { cache: { rows, warmupSteps: cacheWarmup, refreshEvery: cacheRefresh, policy: cachePolicy } };
 }

@@ -31,7 +31,7 @@ export interface CacheConfig {
   readonly warmupSteps: number;
   /** From then on it refreshes at the end of every step that is a multiple of this. */
   readonly refreshEvery: number;
-  /** How it takes new rows; default `semi-dynamic`. */
+  /** How it takes new rows; default `resident`. */
   readonly policy?: CachePolicy;
 }
 
