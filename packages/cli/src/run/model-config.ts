@@ -43,11 +43,11 @@ export function modelConfig(
 
 /** Shapes that are the default's are left to it, so that they stay out of the checkpoint. */
 function embeddingOf({ shape, numEmbeddings, cacheRows }: PlannedTable, settings: TrainSettings): EmbeddingConfig {
-  const { ttRanks, ttShapes, budget, cacheWarmup, cacheRefresh } = settings;
+  const { ttRanks, ttShapes, budget, cacheWarmup, cacheRefresh, cachePolicy } = settings;
   if (shape === undefined) return { kind: "dense" };
   const rowShape = ttShapes === "compact" && { rowShape: shape.rowShape };
   if (budget === 0) return { kind: "tt", ranks: ttRanks, ...rowShape, ...cacheOf(settings, numEmbeddings) };
-  const cache = { rows: cacheRows, warmupSteps: cacheWarmup, refreshEvery: cacheRefresh };
+  const cache = { rows: cacheRows, warmupSteps: cacheWarmup, refreshEvery: cacheRefresh, policy: cachePolicy };
   return { kind: "tt", ranks: shape.ranks.slice(1, -1), ...rowShape, ...(cacheRows > 0 && { cache }) };
 }
 
