@@ -19,7 +19,7 @@ import {
   readGiven,
 } from "./options/command-options.ts";
 import { COMPRESS_OPTIONS } from "./options/compress-options.ts";
-import { MACHINE_OPTIONS } from "./options/machine-options.ts";
+import { MACHINE_OPTIONS, MODEL_MACHINE_OPTIONS } from "./options/machine-options.ts";
 import { flagOf, type OptionSpec } from "./options/option-spec.ts";
 import { parseConfig, type RawSettings, resolveSettings } from "./options/resolve-settings.ts";
 import { TRAIN_OPTIONS } from "./options/train-options.ts";
@@ -94,7 +94,7 @@ function defineCommands(streams: ConsoleStreams): CAC {
   define(
     "train <dataset>",
     "Train a model and save it",
-    { ...TRAIN_OPTIONS, ...MACHINE_OPTIONS },
+    { ...TRAIN_OPTIONS, ...MODEL_MACHINE_OPTIONS },
     async (reporter, flags, [dataset]) => {
       const config = flags.config === undefined ? {} : parseConfig(await readText(String(flags.config)));
       const out = required(flags, "out");
@@ -102,7 +102,7 @@ function defineCommands(streams: ConsoleStreams): CAC {
       return train(
         { dataset: String(dataset), out, name, resume: flags.resume === true, replace: flags.replace === true },
         resolveSettings(flags, config),
-        readAll(MACHINE_OPTIONS, flags),
+        readAll(MODEL_MACHINE_OPTIONS, flags),
         reporter,
       );
     },
@@ -116,9 +116,9 @@ function defineCommands(streams: ConsoleStreams): CAC {
   define(
     "evaluate <run> <dataset>",
     "Measure a trained model on a data set",
-    MACHINE_OPTIONS,
+    MODEL_MACHINE_OPTIONS,
     (reporter, flags, [run, dataset]) =>
-      evaluate(String(run), String(dataset), String(flags.split ?? "test"), readAll(MACHINE_OPTIONS, flags), reporter),
+      evaluate(String(run), String(dataset), String(flags.split ?? "test"), readAll(MODEL_MACHINE_OPTIONS, flags), reporter),
   ).option("--split <split>", "train, validation or test (default: test)");
   define(
     "compress <file>",

@@ -131,7 +131,7 @@ test("--blas auto takes a library that is there and does without one that is not
 test("the runtime is closed when its user is done, and when its user fails", async (t) => {
   const sink = new Writable({ write: (_chunk, _encoding, done) => done() });
   const reporter = createReporter({ stdout: sink, stderr: sink }, false);
-  const machine = { threads: 2, blas: "off", simd: "auto", backend: "wasm", gpuMode: "auto" } as const;
+  const machine = { threads: 2, blas: "off", simd: "auto" } as const;
   const lent: Runtime[] = [];
   const fail = (runtime: Runtime): Promise<never> => {
     lent.push(runtime);

@@ -216,7 +216,7 @@ function printReport(
   const uncompressedBytes = tables.reduce((sum, { shape }) => sum + 4 * shape[0] * shape[1], 0);
   const ratio = uncompressedBytes / bytes;
   reporter.line(
-    `${out}: ${tables.length} tables, ${formatBytes(uncompressedBytes)} in float32, now ${formatBytes(bytes)} (${formatRatio(ratio)})`,
+    `${out}: ${tables.length} ${tables.length === 1 ? "table" : "tables"}, ${formatBytes(uncompressedBytes)} in float32, now ${formatBytes(bytes)} (${formatRatio(ratio)})`,
   );
   reporter.event("compressed", { out, tables: tables.length, bytes, uncompressedBytes, ratio });
 }

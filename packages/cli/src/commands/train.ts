@@ -16,7 +16,7 @@ import {
 } from "@tt-rec/dlrm";
 import { createRng, type Directory, type Runtime, TtError } from "@tt-rec/tensor";
 import { nodeDirectory } from "@tt-rec/tensor/node";
-import type { MachineSettings } from "../options/machine-options.ts";
+import type { ModelMachineSettings } from "../options/machine-options.ts";
 import type { TrainSettings } from "../options/train-options.ts";
 import { formatBytes, formatRatio } from "../output/format.ts";
 import type { Reporter } from "../output/reporter.ts";
@@ -25,7 +25,7 @@ import { watchSignals } from "../run/interruption.ts";
 import { metricsText } from "../run/metrics-text.ts";
 import { modelConfig } from "../run/model-config.ts";
 import { type EvaluationPoint, type RunRecord, writeRunRecord } from "../run/run-record.ts";
-import { withRuntime } from "../run/with-runtime.ts";
+import { withModelRuntime } from "../run/with-runtime.ts";
 
 /** Where a run reads and writes. */
 export interface TrainPaths {
@@ -48,7 +48,7 @@ export interface TrainPaths {
 export async function train(
   paths: TrainPaths,
   settings: TrainSettings,
-  machine: MachineSettings,
+  machine: ModelMachineSettings,
   reporter: Reporter,
 ): Promise<number> {
   const { dataset, out } = paths;
@@ -57,7 +57,9 @@ export async function train(
   if (!paths.resume && !paths.replace && (await target.list()).includes(CHECKPOINT_NAME)) {
     throw new TtError("E_EXISTS", `${out} holds a run; --resume goes on with it, --replace starts over`, { file: out });
   }
-  return withRuntime(machine, reporter, (runtime, tables) => trainOn(runtime, tables, data, target, paths, settings, reporter));
+  return withModelRuntime(machine, reporter, (runtime, tables) =>
+    trainOn(runtime, tables, data, target, paths, settings, reporter),
+  );
 }
 
 async function trainOn(

@@ -5,6 +5,10 @@ export interface MachineSettings {
   readonly threads: number | "auto";
   readonly blas: string;
   readonly simd: "auto" | "simd" | "relaxed";
+}
+
+/** How the machine is used for a model, whose TT tables may compute on a GPU. */
+export interface ModelMachineSettings extends MachineSettings {
   readonly backend: "wasm" | "gpu";
   readonly gpuMode: "auto" | "webgpu" | "webgl2" | "webasm" | "cpu";
 }
@@ -28,7 +32,7 @@ const BLAS: OptionSpec<string> = {
   },
 };
 
-/** Flags of every command that computes with a model. */
+/** Flags of every command that computes. */
 export const MACHINE_OPTIONS: { readonly [name in keyof MachineSettings]: OptionSpec<MachineSettings[name]> } = {
   threads: THREADS,
   blas: BLAS,
@@ -37,6 +41,13 @@ export const MACHINE_OPTIONS: { readonly [name in keyof MachineSettings]: Option
     ["auto", "simd", "relaxed"],
     "Build of the WebAssembly kernels: relaxed is faster, simd gives the same bits on every machine; auto is relaxed where it runs",
   ),
+};
+
+/** Flags of every command that computes with a model. */
+export const MODEL_MACHINE_OPTIONS: {
+  readonly [name in keyof ModelMachineSettings]: OptionSpec<ModelMachineSettings[name]>;
+} = {
+  ...MACHINE_OPTIONS,
   backend: choiceOption(
     "wasm",
     ["wasm", "gpu"],

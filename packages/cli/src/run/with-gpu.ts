@@ -1,10 +1,10 @@
 import type { TTTableMaker } from "@tt-rec/dlrm";
-import type { MachineSettings } from "../options/machine-options.ts";
+import type { ModelMachineSettings } from "../options/machine-options.ts";
 import type { Reporter } from "../output/reporter.ts";
 
 /** Opens a device of gpu.js, says which adapter it uses, lends it to `use`, and closes it, however that ends. */
 export async function withGpu<T>(
-  mode: MachineSettings["gpuMode"],
+  mode: ModelMachineSettings["gpuMode"],
   reporter: Reporter,
   use: (tables: TTTableMaker) => Promise<T>,
 ): Promise<T> {

@@ -2,21 +2,18 @@ import { availableParallelism } from "node:os";
 import type { DlrmOptions } from "@tt-rec/dlrm";
 import { type Blas, isTtError, Runtime } from "@tt-rec/tensor";
 import { systemBlas } from "@tt-rec/tensor/node";
-import type { MachineSettings } from "../options/machine-options.ts";
+import type { MachineSettings, ModelMachineSettings } from "../options/machine-options.ts";
 import type { Reporter } from "../output/reporter.ts";
 import { withGpu } from "./with-gpu.ts";
 
 /** A runtime takes no more. */
 const MAX_THREADS = 256;
 
-/**
- * Makes a runtime, and opens a GPU if one is asked for; says what computes, lends them to `use`, and closes them, however that
- * ends.
- */
+/** Makes a runtime, says which engine it has, lends it to `use`, and closes it, however that ends. */
 export async function withRuntime<T>(
-  { threads, blas, simd, backend, gpuMode }: MachineSettings,
+  { threads, blas, simd }: MachineSettings,
   reporter: Reporter,
-  use: (runtime: Runtime, tables: DlrmOptions) => Promise<T>,
+  use: (runtime: Runtime) => Promise<T>,
 ): Promise<T> {
   const runtime = await Runtime.create({
     threads: threads === "auto" ? Math.min(availableParallelism(), MAX_THREADS) : threads,
@@ -27,11 +24,21 @@ export async function withRuntime<T>(
     const { engine } = runtime.kernels;
     reporter.line(`engine ${engineText(engine, runtime.threads)}`);
     reporter.event("engine", { engine, threads: runtime.threads });
-    if (backend === "wasm") return await use(runtime, {});
-    return await withGpu(gpuMode, reporter, (ttTables) => use(runtime, { ttTables }));
+    return await use(runtime);
   } finally {
     await runtime.close();
   }
+}
+
+/** As `withRuntime`, and lends a GPU for the TT tables too if one is asked for. */
+export function withModelRuntime<T>(
+  machine: ModelMachineSettings,
+  reporter: Reporter,
+  use: (runtime: Runtime, tables: DlrmOptions) => Promise<T>,
+): Promise<T> {
+  return withRuntime(machine, reporter, (runtime) =>
+    machine.backend === "wasm" ? use(runtime, {}) : withGpu(machine.gpuMode, reporter, (ttTables) => use(runtime, { ttTables })),
+  );
 }
 
 /** An engine and its threads, for people. */
