@@ -1,4 +1,4 @@
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
 import { eventsOf, inFolder, type Outcome, ttRec } from "./support.ts";
@@ -40,10 +40,12 @@ test("a CSV log of one's own trains with the same commands, with numbers or with
     const losses: number[] = [];
     for (const [name, schema, order] of [
       ["ids", "ids.json", ["--id-order", "similarity"]],
-      ["all", "all.json", ["--id-order", "frequency", "--min-frequency", "2"]],
+      ["all", "all.json", ["--id-order", "frequency", "--min-frequency", "2", "--compression", "zstd"]],
       ["hashed", "ids.json", ["--id-order", "hash", "--hash-size", "200"]],
     ] as const) {
       await run(t, "prepare", path("log.csv"), "--schema", path(schema), "--out", path(name), "--verify", ...order);
+      const { options } = JSON.parse(readFileSync(path(join(name, "manifest.json")), "utf8"));
+      t.is(options.compression, name === "all" ? "zstd" : undefined);
       const bottom = name === "all" ? ["--bottom-mlp", "8-4"] : [];
       const tables = ["--tt-tables", "1", "--tt-ranks", "4", "--epochs", "4", "--shuffle"];
       const trained = await run(t, "train", path(name), "--out", path(`${name}-run`), "--json", ...SMALL, ...bottom, ...tables);

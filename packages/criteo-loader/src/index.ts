@@ -11,7 +11,7 @@ export type { BatchRegion, DictionaryFile, Manifest, ManifestFile, SourceRows, S
 export type { IdOrderName } from "./order/id-order.ts";
 export type { RowShape } from "./order/similarity-order.ts";
 export { prepare } from "./prepare/prepare.ts";
-export type { PreparedWith, PrepareOptions, PrepareProgress } from "./prepare/prepare-options.ts";
+export type { Compression, PreparedWith, PrepareOptions, PrepareProgress } from "./prepare/prepare-options.ts";
 export type { SplitByDays, SplitByFractions, SplitByRanges, SplitRule } from "./prepare/split-rows.ts";
 export { arrowSource } from "./table/arrow-source.ts";
 export { delimitedSource } from "./table/delimited-source.ts";

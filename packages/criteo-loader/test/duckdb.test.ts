@@ -66,6 +66,7 @@ test("duckdb and the native engine write the same bytes", async (t) => {
   await compareEngines(t, "defaults", [plain], { rowsPerBatch: 64 });
   await compareEngines(t, "files", [plain, compressed], { days: "files", minFrequency: 4, validationShare: 0.3 });
   await compareEngines(t, "modulo", [compressed], { maxIndexRange: 1009 });
+  await compareEngines(t, "zstd", [plain], { rowsPerBatch: 64, compression: "zstd" });
   writeFileSync(plain, randomLog(70, 9).replaceAll("\n", "\r\n").slice(0, -2));
   await compareEngines(t, "line ends", [plain], {});
 });

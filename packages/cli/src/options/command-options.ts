@@ -28,6 +28,7 @@ type PrepareFlags = Required<
     | "maxBadRows"
     | "idOrder"
     | "hashSize"
+    | "compression"
     | "engine"
     | "replace"
     | "threads"
@@ -63,6 +64,7 @@ export const PREPARE_OPTIONS: OptionSpecs<PrepareFlags> = {
     "How ids are numbered: similarity puts ids beside each other that occur together with the same ones, for TT tables",
   ),
   hashSize: integerOption(0, 0, "Rows of every table under --id-order hash"),
+  compression: choiceOption("none", ["none", "zstd"], "Compression of the Arrow files: smaller, but slower to write and read"),
   engine: choiceOption(
     "native",
     ["native", "duckdb"],

@@ -1,24 +1,27 @@
 import { sha256 } from "@tt-rec/tensor";
-import { AsyncByteQueue, Message, RecordBatchFileWriter, type Schema } from "apache-arrow";
+import { AsyncByteQueue, CompressionType, compressionRegistry, Message, RecordBatchFileWriter, type Schema } from "apache-arrow";
 import type { LogSchema } from "../log/log-schema.ts";
 import type { RowBlock } from "../log/row-block.ts";
 import type { BatchRegion, ManifestFile } from "../manifest/manifest.ts";
 import { arrowSchema, recordBatch } from "./arrow-columns.ts";
+import { LENGTH_PREFIX, STORED, type Zstd } from "./zstd.ts";
 
 /** Where the parts of an Arrow file lie, known once it is written. */
 export type FileLayout = Pick<ManifestFile, "rows" | "batches">;
 
 /**
  * Writes an Arrow IPC file piece by piece, one record batch in memory at a time, and returns its layout. The columns
- * of a batch may be reused once the next is asked for; so are the bytes of a piece.
+ * of a batch may be reused once the next is asked for; so are the bytes of a piece. With `zstd` each buffer of a batch is
+ * compressed on its own, unless that makes it no smaller.
  */
 export async function* writeArrowFile(
   schema: LogSchema,
   batches: AsyncIterable<RowBlock>,
+  zstd?: Zstd,
 ): AsyncGenerator<Uint8Array, FileLayout> {
   const types = arrowSchema(schema);
   const sink = new PieceSink();
-  const writer = new SchemaFirstWriter().reset(sink, types);
+  const writer = new ArrowFileWriter({ compressionType: zstd ? CompressionType.ZSTD : null }).reset(sink, types);
   const regions: BatchRegion[] = [];
   let rows = 0;
 
@@ -26,6 +29,8 @@ export async function* writeArrowFile(
   let end = header.length;
   yield header;
   for await (const batch of batches) {
+    // The registry is one for the process: another user of apache-arrow may have set another codec meanwhile.
+    if (zstd) compressionRegistry.set(CompressionType.ZSTD, { encode: zstd.compress, decode: zstd.decompress });
     writer.write(recordBatch(types, batch));
     const bytes = sink.take();
     regions.push({ offset: end, byteLength: bytes.length, rows: batch.rows, sha256: await sha256(bytes) });
@@ -39,10 +44,25 @@ export async function* writeArrowFile(
 }
 
 /** Arrow's file format holds a whole stream, which starts with the schema; apache-arrow leaves it out. */
-class SchemaFirstWriter extends RecordBatchFileWriter {
+class ArrowFileWriter extends RecordBatchFileWriter {
   protected override _writeSchema(schema: Schema): this {
     super._writeSchema(schema);
     return this._writeMessage(Message.from(schema));
+  }
+
+  /**
+   * Arrow wants the length of a buffer before it was compressed; apache-arrow 21.2 writes the one after (apache/arrow-js#470),
+   * which its own reader ignores and others refuse.
+   */
+  protected override _compressBodyBuffers(buffers: ArrayBufferView[]): ReturnType<RecordBatchFileWriter["_compressBodyBuffers"]> {
+    const body = super._compressBodyBuffers(buffers);
+    for (const [index, { byteLength }] of buffers.entries()) {
+      const prefix = body.buffers[2 * index];
+      if (prefix.byteLength === 0) continue;
+      const length = new DataView(prefix.buffer, prefix.byteOffset, LENGTH_PREFIX);
+      if (length.getBigInt64(0, true) !== STORED) length.setBigInt64(0, BigInt(byteLength), true);
+    }
+    return body;
   }
 }
 

@@ -50,7 +50,8 @@ export interface Dataset {
   rows(split: Split): number;
   /**
    * Streams the batches of a split; the next record batches are read while the consumer works. Throws `E_OPTION` at
-   * once, and while reading `E_CORRUPT` with file and record batch when bytes are not as they were written.
+   * once, and while reading `E_CORRUPT` with file and record batch when bytes are not as they were written, `E_IO` if the
+   * files are compressed and zstd cannot be loaded.
    */
   batches(options: BatchOptions): AsyncIterable<DatasetBatch>;
   /** For each table, how often training rows have each index. Throws `E_CORRUPT`. */

@@ -1,5 +1,6 @@
 import { type ReadAt, sha256, TtError } from "@tt-rec/tensor";
 import { decodeRecordBatch } from "../arrow/read-record-batch.ts";
+import { loadZstd } from "../arrow/zstd.ts";
 import type { RowBlock } from "../log/row-block.ts";
 import type { Manifest, ManifestFile } from "../manifest/manifest.ts";
 import { rearrange } from "./rearrange.ts";
@@ -24,13 +25,14 @@ export async function readWindow(
   manifest: Manifest,
   keep: KeepRow,
 ): Promise<RowBlock> {
+  const zstd = manifest.options.compression === "zstd" ? await loadZstd() : undefined;
   const blocks: RowBlock[] = [];
   for (const { file: number, batch } of window.batches) {
     const { file, input } = files[number];
     const bytes = await readRecordBatch(input, file, batch);
     let block: RowBlock;
     try {
-      block = decodeRecordBatch(bytes, file.batches[batch].rows, manifest.schema);
+      block = decodeRecordBatch(bytes, file.batches[batch].rows, manifest.schema, zstd);
     } catch (cause) {
       throw corruptBatch(file, batch, `cannot be decoded: ${(cause as Error).message}`, cause);
     }

@@ -88,7 +88,7 @@ function checkSources(value: unknown): void {
 
 function checkOptions(value: unknown, sources: number): void {
   const keys = ["split", "minFrequency", "maxIndexRange", "maxBadRows", "rowsPerBatch", "idOrder", "hashSize"];
-  const options = object(value, "options", keys);
+  const options = object(value, "options", keys, ["compression"]);
   for (const key of ["minFrequency", "maxBadRows", "rowsPerBatch"]) whole(options[key], `options.${key}`);
   if (options.maxIndexRange !== null) whole(options.maxIndexRange, "options.maxIndexRange", 1);
   if (options.hashSize !== null) whole(options.hashSize, "options.hashSize", 1);

@@ -5,6 +5,10 @@ import { ID_ORDERS, type IdOrderName } from "../order/id-order.ts";
 import type { RowShape } from "../order/similarity-order.ts";
 import type { SplitRule } from "./split-rows.ts";
 
+/** How the record batches of a data set may be compressed. */
+export type Compression = "none" | "zstd";
+const COMPRESSIONS: readonly Compression[] = ["none", "zstd"];
+
 /** How far `prepare` has come. */
 export interface PrepareProgress {
   /** What is being done: reading rows, learning dictionaries, renumbering by an id order, writing the files. */
@@ -41,6 +45,8 @@ export interface PrepareOptions {
   readonly rowShape?: RowShape;
   /** Rows of each table behind row 0; `idOrder: "hash"` needs it. */
   readonly hashSize?: number;
+  /** Compression of the Arrow files: smaller, but slower to write and to read. Default "none". */
+  readonly compression?: Compression;
   /** Replace the data set that the target holds. Default false. */
   readonly replace?: boolean;
   /** Called now and then with the progress. */
@@ -63,6 +69,8 @@ export interface PreparedWith {
   readonly idOrder: IdOrderName;
   /** See `PrepareOptions`; null unless ids are hashed. */
   readonly hashSize: number | null;
+  /** See `PrepareOptions`; absent means "none". */
+  readonly compression?: Compression;
 }
 
 /** Fills in the defaults. Throws `E_OPTION` if an option is outside its range. */
@@ -78,6 +86,7 @@ export function resolveOptions(options: PrepareOptions, sources: number): Prepar
     maxIndexRange = null,
     maxBadRows = 0,
     rowsPerBatch = 8192,
+    compression = "none",
   } = options;
   const split = options.split ?? { by: "days", days, validationShare };
   const settings = {
@@ -88,6 +97,8 @@ export function resolveOptions(options: PrepareOptions, sources: number): Prepar
     rowsPerBatch,
     idOrder: options.idOrder ?? "first-seen",
     hashSize: options.hashSize ?? null,
+    // Not recorded where it says nothing: the bytes of an uncompressed data set are those of versions that could not compress.
+    ...(compression !== "none" && { compression }),
   };
   checkSettings(settings, sources);
   if (settings.idOrder === "similarity" && options.rowShape === undefined) {
@@ -103,6 +114,10 @@ export function checkSettings(settings: PreparedWith, sources: number): void {
   if (settings.maxIndexRange !== null) requireWhole("maxIndexRange", settings.maxIndexRange, 1, 2 ** 32);
   requireWhole("maxBadRows", settings.maxBadRows, 0);
   requireWhole("rowsPerBatch", settings.rowsPerBatch, 1, 2 ** 20);
+  if (settings.compression !== undefined && !COMPRESSIONS.includes(settings.compression)) {
+    const given = JSON.stringify(settings.compression);
+    throw new TtError("E_OPTION", `compression = ${given} is not one of ${COMPRESSIONS.join(", ")}`);
+  }
   if (!ID_ORDERS.includes(settings.idOrder)) {
     throw new TtError("E_OPTION", `idOrder = ${JSON.stringify(settings.idOrder)} is not one of ${ID_ORDERS.join(", ")}`);
   }

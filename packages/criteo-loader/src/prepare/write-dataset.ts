@@ -1,6 +1,7 @@
 import { type Directory, sealJson, TtError } from "@tt-rec/tensor";
 import { cutBatches } from "../arrow/cut-batches.ts";
 import { type FileLayout, writeArrowFile } from "../arrow/write-arrow-file.ts";
+import { loadZstd } from "../arrow/zstd.ts";
 import type { LogSchema } from "../log/log-schema.ts";
 import type { RowBlock } from "../log/row-block.ts";
 import { MANIFEST_FILE, MANIFEST_FORMAT, type Manifest, type ManifestFile, SPLITS } from "../manifest/manifest.ts";
@@ -21,9 +22,10 @@ export async function writeSplitFile(
   schema: LogSchema,
   settings: PreparedWith,
 ): Promise<ManifestFile> {
+  const zstd = settings.compression === "zstd" ? await loadZstd() : undefined;
   let layout: FileLayout | undefined;
   async function* noted(): AsyncGenerator<Uint8Array> {
-    layout = yield* writeArrowFile(schema, cutBatches(blocks, schema, settings.rowsPerBatch));
+    layout = yield* writeArrowFile(schema, cutBatches(blocks, schema, settings.rowsPerBatch), zstd);
     if (layout.rows !== to - from) {
       throw new TtError("E_MISMATCH", `${name} was given ${layout.rows} rows, ${to - from} were planned`, { file: name });
     }
