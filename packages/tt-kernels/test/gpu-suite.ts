@@ -293,6 +293,15 @@ const refusals: GpuCase = {
       // Their squares are beyond float32, they are not.
       const large = scratchFrom(runtime, [3, 4], new Float32Array(12).fill(1e30));
       t.is((await bag.prepare(plan, large)).finite, true);
+      // This eps is 0 in float32, and an element without a gradient must not become 0 / 0.
+      const other = new GpuTTEmbeddingBag(runtime, device, { ...EXAMPLE, capacity: 5 });
+      await other.step(other.plan(BATCH, TRAINING), scratchFrom(runtime, [3, 4], new Float32Array(12)), {
+        kind: "adagrad",
+        learningRate: 1,
+        eps: 1e-300,
+      });
+      t.deepEqual((await other.state()).get("core.1")?.data, EXAMPLE.cores[1]);
+      other.dispose();
       const empty = bag.plan({ indices: new Uint32Array(0), offsets: Uint32Array.of(0, 0, 0) }, TRAINING);
       const out = await bag.forward(empty);
       t.deepEqual([...out.data], new Array(8).fill(0));

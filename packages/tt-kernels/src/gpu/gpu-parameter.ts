@@ -1,4 +1,12 @@
-import { type HostTensor, type NamedTensors, ParameterLayout, type StatefulKind, TtError, type UpdateRule } from "@tt-rec/tensor";
+import {
+  epsOf,
+  type HostTensor,
+  type NamedTensors,
+  ParameterLayout,
+  type StatefulKind,
+  TtError,
+  type UpdateRule,
+} from "@tt-rec/tensor";
 import type { GpuArray } from "./gpu-array.ts";
 import type { KernelSet } from "./kernel-set.ts";
 import {
@@ -13,7 +21,8 @@ import {
 /** Slices are numbered in float32. */
 const MAX_SLICES = 2 ** 24;
 
-const DEFAULT_EPS = 1e-10;
+/** The smallest float32 that no device takes for 0: with an eps of 0 an element whose gradient was always 0 would become 0 / 0. */
+const LEAST_EPS = 2 ** -126;
 
 /** An array of a parameter: on the device, or on the host until it is needed there. */
 type Resident = { readonly host: Float32Array } | { readonly array: GpuArray };
@@ -53,7 +62,7 @@ export class GpuParameter extends ParameterLayout {
   /** Bytes of weights and optimizer state. */
   get bytes(): number {
     let bytes = this.weightBytes;
-    for (const kind of this.#states.keys()) bytes += 4 * this.stateShape(kind).reduce((a, b) => a * b, 1);
+    for (const kind of this.#states.keys()) bytes += 4 * this.#stateSize(kind);
     return bytes;
   }
 
@@ -67,8 +76,7 @@ export class GpuParameter extends ParameterLayout {
   /** Updates the touched slices, each once; without any, only the optimizer state is there afterwards. */
   async update(rule: UpdateRule, gradients: GpuSlices | undefined): Promise<void> {
     if (rule.kind !== "sgd" && !this.#states.has(rule.kind)) {
-      const size = this.stateShape(rule.kind).reduce((a, b) => a * b, 1);
-      this.#states.set(rule.kind, { host: new Float32Array(size) });
+      this.#states.set(rule.kind, { host: new Float32Array(this.#stateSize(rule.kind)) });
     }
     if (gradients === undefined) return;
     const { touched, values, slices } = gradients;
@@ -82,7 +90,7 @@ export class GpuParameter extends ParameterLayout {
     const adagrad = rule.kind === "adagrad";
     const state = adagrad ? await this.#adagradState(gradients, scale) : await this.#rowWiseState(gradients, scale);
     const source = adagrad ? adagradSource() : rowWiseSource();
-    const { eps = DEFAULT_EPS } = rule;
+    const eps = Math.max(epsOf(rule), LEAST_EPS);
     this.#replace(weights, await this.#run(source, [weights, state, values, touched, count, rate, eps]));
   }
 
@@ -112,6 +120,10 @@ export class GpuParameter extends ParameterLayout {
   dispose(): void {
     for (const resident of [this.#weights, ...this.#states.values()]) if ("array" in resident) resident.array.delete();
     this.#states.clear();
+  }
+
+  #stateSize(kind: StatefulKind): number {
+    return this.stateShape(kind).reduce((a, b) => a * b, 1);
   }
 
   async #adagradState({ values, touched, slices }: GpuSlices, scale: number): Promise<GpuArray> {
