@@ -67,7 +67,7 @@ test.serial("a checkpoint keeps every bit of the model, and says what it belongs
     const loaded = await loadCheckpoint(runtime, directory);
     t.is(bitsOf(await loaded.model.state()), bitsOf(await model.state()));
     const { weights, ...rest } = loaded.manifest;
-    t.deepEqual(rest, { config: model.config, training: RUN, progress: PROGRESS, engine: runtime.kernels.engine });
+    t.deepEqual(rest, { config: model.config, training: RUN, progress: PROGRESS, engine: runtime.kernels.engine, earlier: [] });
     t.is(weights.sha256, await sha256(await bytesOf(directory, weights.name)));
     t.deepEqual(await readManifest(directory), loaded.manifest);
   }
@@ -198,7 +198,7 @@ test.serial("a later version is E_VERSION, another format E_CORRUPT, no checkpoi
   const directory = await savedDirectory();
   const text = new TextDecoder().decode(await bytesOf(directory, "checkpoint.json"));
   const replaced = (a: string, b: string): Directory => fixedFile(new TextEncoder().encode(text.replace(a, b)));
-  await rejectsCode(t, "E_VERSION", loadCheckpoint(runtime, replaced('"version": 1', '"version": 2')), /version 2.*version 1/);
+  await rejectsCode(t, "E_VERSION", loadCheckpoint(runtime, replaced('"version": 2', '"version": 3')), /version 3.*version 2/);
   await rejectsCode(t, "E_CORRUPT", loadCheckpoint(runtime, replaced("tt-rec-checkpoint", "other")), /"other"/);
   await rejectsCode(t, "E_NOT_FOUND", loadCheckpoint(runtime, memoryDirectory()), /checkpoint\.json/);
 });
@@ -246,7 +246,7 @@ test.serial("weights that are whole but another model's are E_MISMATCH", async (
   for (const other of others) {
     const directory = memoryDirectory();
     const weights = await directory.commit("weights-1.safetensors", writeSafetensors(other));
-    const manifest: CheckpointManifest = { config: CONFIG, training: RUN, progress: PROGRESS, engine: "reference", weights };
+    const manifest: CheckpointManifest = { config: CONFIG, training: RUN, progress: PROGRESS, engine: "reference", weights, earlier: [] };
     await directory.commit("checkpoint.json", await sealJson(CHECKPOINT_FORMAT, manifest));
     await rejectsCode(t, "E_MISMATCH", loadCheckpoint(runtime, directory));
   }
@@ -346,3 +346,44 @@ test.serial(
     }
   },
 );
+
+test.serial("the latest models and the best are kept; others are removed, and each loads", async (t) => {
+  const directory = memoryDirectory();
+  let previous: CheckpointManifest | undefined;
+  const bits = new Map<number, string>();
+  const model = await trainedModel(1);
+  for (let step = 1; step <= 6; step++) {
+    await model.train(randomBatch(CONFIG, 7, step), RUN.optimizer);
+    bits.set(step, bitsOf(await model.state()));
+    const progress = { step, epoch: 0, batch: step };
+    previous = await saveCheckpoint(directory, model, RUN, progress, {
+      ...(previous && { previous }),
+      ...{ keep: 2, isBest: step === 2, settings: { lr: 1 } },
+    });
+  }
+  t.deepEqual(
+    [previous?.earlier.map(({ progress }) => progress.step), previous?.best?.progress.step, previous?.progress.step],
+    [[5], 2, 6],
+  );
+  t.is((await directory.list()).length, 4);
+  const [latest, best] = [
+    await loadCheckpoint(runtime, directory),
+    await loadCheckpoint(runtime, directory, { which: "best" }),
+  ];
+  t.is(bitsOf(await latest.model.state()), bits.get(6) ?? "");
+  t.is(bitsOf(await best.model.state()), bits.get(2) ?? "");
+  t.is(best.saved.progress.step, 2);
+  t.deepEqual(latest.manifest.settings, { lr: 1 });
+
+  // The same step again, because its evaluation was the best: only the manifest is new.
+  const again = await saveCheckpoint(directory, model, RUN, { step: 6, epoch: 1, batch: 0 }, {
+    ...(previous && { previous }),
+    ...{ keep: 2, isBest: true },
+  });
+  t.deepEqual([again.best?.weights, again.weights.name, again.earlier.length], [previous?.weights, previous?.weights.name, 1]);
+  t.is((await directory.list()).length, 3);
+  // A new run in the folder knows nothing of the old one.
+  await saveCheckpoint(directory, model, RUN, PROGRESS);
+  t.is((await directory.list()).length, 2);
+  t.is((await loadCheckpoint(runtime, directory, { which: "best" })).saved.progress.step, PROGRESS.step);
+});
