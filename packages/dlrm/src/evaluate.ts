@@ -37,8 +37,8 @@ export async function evaluateSlices(
   table: number,
   limit: number,
 ): Promise<MetricsSlice[]> {
-  if (model.tables[table] === undefined)
-    throw new TtError("E_INDEX", `table ${table} was asked for, the model has ${model.tables.length}`);
+  const { tables } = model.config;
+  if (tables[table] === undefined) throw new TtError("E_INDEX", `table ${table} was asked for, the model has ${tables.length}`);
   const rows = source.rows(split);
   const [keys, labels, logits] = [new Uint32Array(rows), new Float32Array(rows), new Float32Array(rows)];
   let at = 0;

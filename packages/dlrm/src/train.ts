@@ -14,6 +14,8 @@ export interface TrainingConfig {
   readonly steps?: number;
   /** Samples a step. */
   readonly batchSize: number;
+  /** Samples that go through the dense layers at a time; the gradient is that of the whole batch. Default all. */
+  readonly microBatch?: number;
   /** How the parameters follow their gradients. */
   readonly optimizer: OptimizerConfig;
   /** Whether and how each epoch sees the training split in another order. */
@@ -65,7 +67,7 @@ export async function* train(
   from: TrainingProgress = START,
 ): AsyncGenerator<TrainEvent> {
   validateTrainingConfig(config, evaluation);
-  const { epochs = Number.POSITIVE_INFINITY, steps = Number.POSITIVE_INFINITY, optimizer, ...request } = config;
+  const { epochs = Number.POSITIVE_INFINITY, steps = Number.POSITIVE_INFINITY, optimizer, microBatch, ...request } = config;
   const everySteps = evaluation?.everySteps ?? Number.POSITIVE_INFINITY;
   let progress = from;
   const isOver = (): boolean => progress.epoch >= epochs || progress.step >= steps;
@@ -87,11 +89,12 @@ export async function* train(
     for await (const batch of batches) {
       const refreshes = countRefreshes(model);
       const started = performance.now();
-      const loss = await model.train(batch, optimizer).catch((error: unknown) => {
-        throw atStep(error, progress.step + 1);
+      const step = progress.step + 1;
+      const loss = await model.train(batch, optimizer, { step, ...(microBatch && { microBatch }) }).catch((error: unknown) => {
+        throw atStep(error, step);
       });
       const milliseconds = performance.now() - started;
-      progress = { ...progress, step: progress.step + 1, batch: progress.batch + 1 };
+      progress = { ...progress, step, batch: progress.batch + 1 };
       yield { kind: "step", progress, loss, samples: batch.size, milliseconds };
       yield* refreshEvents(model, refreshes, progress);
       if (evaluation !== undefined && progress.step % everySteps === 0) yield* score(evaluation);
@@ -108,11 +111,11 @@ export async function* train(
 }
 
 function validateTrainingConfig(
-  { epochs, steps, batchSize, dropNegatives = 0 }: TrainingConfig,
+  { epochs, steps, batchSize, microBatch, dropNegatives = 0 }: TrainingConfig,
   { everySteps, stopping }: Partial<EvaluationPlan> = {},
 ): void {
   if (epochs === undefined && steps === undefined) throw new TtError("E_OPTION", "a run needs epochs or steps");
-  for (const [name, value] of Object.entries({ epochs, steps, batchSize, everySteps })) {
+  for (const [name, value] of Object.entries({ epochs, steps, batchSize, microBatch, everySteps })) {
     if (value !== undefined && !(Number.isSafeInteger(value) && value >= 1))
       throw new TtError("E_OPTION", `${name} = ${value} is not a whole number of at least 1`);
   }

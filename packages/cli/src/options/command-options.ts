@@ -1,9 +1,10 @@
+import type { Split } from "@tt-rec/dlrm";
 import type { ShapeRule } from "@tt-rec/tt-math";
 import type { GenerateOptions } from "../commands/generate.ts";
 import type { PrepareSettings } from "../commands/prepare.ts";
 import { type BytesSetting, bytesOption } from "./bytes-option.ts";
 import { MACHINE_OPTIONS } from "./machine-options.ts";
-import { booleanOption, choiceOption, integerOption, integersOption, numberOption, type OptionSpec } from "./option-spec.ts";
+import { booleanOption, choiceOption, integerOption, integersOption, numberOption, type OptionSpec, textOption } from "./option-spec.ts";
 import type { RawSettings } from "./resolve-settings.ts";
 import { SHAPES } from "./shapes-option.ts";
 
@@ -46,13 +47,7 @@ const DAYS: OptionSpec<number | "files"> = {
 
 /** Flags of `prepare`. */
 export const PREPARE_OPTIONS: OptionSpecs<PrepareFlags> = {
-  schema: {
-    default: "",
-    description: "JSON file that names the columns of a CSV, TSV, Parquet or Arrow log; without it, logs are Criteo's",
-    placeholder: "file",
-    schema: { type: "string" },
-    parse: (_, value) => String(value),
-  },
+  schema: textOption("", "file", "JSON file that names the columns of a CSV, TSV, Parquet or Arrow log; without it, logs are Criteo's"),
   days: DAYS,
   validationShare: numberOption(0.5, true, "Share of the last day, from its end, for validation; the rest is the test"),
   minFrequency: integerOption(1, 1, "Ids seen fewer times in the training rows become the out-of-vocabulary id"),
@@ -105,6 +100,36 @@ export const PLAN_OPTIONS: OptionSpecs<PlanFlags> = {
   budget: bytesOption(0, "Bytes that all tables may take, such as 20MB: ranks, and with a data set caches, are chosen to fit"),
   ratio: numberOption(0, false, "The budget as a ratio: how many times smaller the tables get"),
   shapes: SHAPES,
+};
+
+/** Flags of `evaluate`. */
+export interface EvaluateFlags {
+  /** Which rows. */
+  readonly split: Split;
+  /** Which model of the run. */
+  readonly which: "best" | "latest";
+  /** Bins of a histogram that the AUC is taken from; 0 means the exact one. */
+  readonly aucBins: number;
+  /** Column whose ids the rows are sliced by; "" for none. */
+  readonly sliceBy: string;
+  /** Most slices. */
+  readonly slices: number;
+}
+
+/** Which model of a run; `evaluate`, `predict` and `export` share it. */
+export const WHICH: OptionSpec<"best" | "latest"> = choiceOption(
+  "best",
+  ["best", "latest"],
+  "Which model of the run: that of the best evaluation, if --best-by ranked them, or the latest",
+);
+
+/** Flags of `evaluate`. */
+export const EVALUATE_OPTIONS: OptionSpecs<EvaluateFlags> = {
+  split: choiceOption<Split>("test", ["train", "validation", "test"], "Which rows"),
+  which: WHICH,
+  aucBins: integerOption(0, 0, "Takes the AUC from a histogram of so many bins, in bounded memory, and tells its error; 0 is exact"),
+  sliceBy: textOption("", "column", "Also measures the rows by the ids of this column"),
+  slices: integerOption(10, 1, "How many of its most frequent ids have a slice of their own"),
 };
 
 /** Reads the settings that flags give; the others stay away. Throws `E_OPTION`. */
