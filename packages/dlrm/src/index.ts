@@ -7,17 +7,32 @@ export {
   saveCheckpoint,
 } from "./checkpoint/checkpoint.ts";
 export { CHECKPOINT_NAME, type CheckpointManifest, readManifest, type SavedModel } from "./checkpoint/manifest.ts";
-export { Dlrm, type DlrmOptions } from "./dlrm.ts";
-export type { DlrmConfig } from "./dlrm-config.ts";
+export { Dlrm, type DlrmOptions, type TrainStepOptions } from "./dlrm.ts";
+export {
+  type ConcatInteractionConfig,
+  type CrossInteractionConfig,
+  type DlrmConfig,
+  type DotInteractionConfig,
+  type InteractionConfig,
+  type MlpInitializer,
+  validateDlrmConfig,
+} from "./dlrm-config.ts";
+export { type BestEvaluation, RANKING_METRICS, type RankingMetric, type StoppingRule } from "./early-stopping.ts";
 export type { Table, TTTableMaker } from "./embeddings/create-table.ts";
 export type {
   CacheConfig,
   DenseEmbeddingConfig,
   EmbeddingConfig,
+  HashEmbeddingConfig,
+  HotRowsEmbeddingConfig,
+  LowRankEmbeddingConfig,
+  MixedDimensionEmbeddingConfig,
+  QuotientRemainderEmbeddingConfig,
+  RemovedEmbeddingConfig,
   TableConfig,
+  TablePooling,
   TTEmbeddingConfig,
 } from "./embeddings/embedding-config.ts";
-export { type BestEvaluation, RANKING_METRICS, type RankingMetric, type StoppingRule } from "./early-stopping.ts";
 export { type EvaluationOptions, evaluate, evaluateSlices } from "./evaluate.ts";
 export { readModel, writeModel } from "./export/model-file.ts";
 export { type OpenModelOptions, openModel, type Scorer } from "./export/open-model.ts";
@@ -26,6 +41,7 @@ export { AucHistogram, type BoundedAuc } from "./metrics/auc-histogram.ts";
 export { type BinaryMetrics, BinaryMetricsCollector, type BinaryMetricsOptions } from "./metrics/binary-metrics.ts";
 export { type AreaDifference, compareAreas } from "./metrics/compare-areas.ts";
 export type { MetricsSlice } from "./metrics/sliced-metrics.ts";
-export type { OptimizerConfig } from "./optimizer.ts";
+export { type OptimizerConfig, type OptimizerKind, validateOptimizer } from "./optimizer.ts";
+export { learningRateAt, type ScheduleConfig } from "./schedule.ts";
 export { type EvaluationPlan, type TrainingConfig, type TrainingProgress, train } from "./train.ts";
 export type { EvaluationEvent, RefreshEvent, StepEvent, StopEvent, TrainEvent } from "./train-events.ts";
