@@ -11,6 +11,7 @@ import { train } from "./commands/train.ts";
 import { verify } from "./commands/verify.ts";
 import { exitCodeOf } from "./exit-codes.ts";
 import {
+  EVALUATE_OPTIONS,
   GENERATE_OPTIONS,
   type OptionSpecs,
   PLAN_OPTIONS,
@@ -21,7 +22,8 @@ import {
 import { COMPRESS_OPTIONS } from "./options/compress-options.ts";
 import { MACHINE_OPTIONS, MODEL_MACHINE_OPTIONS } from "./options/machine-options.ts";
 import { flagOf, type OptionSpec } from "./options/option-spec.ts";
-import { parseConfig, type RawSettings, resolveSettings } from "./options/resolve-settings.ts";
+import { parseConfig } from "./options/parse-config.ts";
+import { type RawSettings, resolveSettings } from "./options/resolve-settings.ts";
 import { TRAIN_OPTIONS } from "./options/train-options.ts";
 import type { ConsoleStreams } from "./output/console-streams.ts";
 import { createReporter, type Reporter } from "./output/reporter.ts";
@@ -63,8 +65,10 @@ function defineCommands(streams: ConsoleStreams): CAC {
     for (const [name, { placeholder, description, default: fallback }] of Object.entries<OptionSpec<unknown>>(specs)) {
       const shown = Array.isArray(fallback) ? fallback.join(placeholder.includes(",") ? "," : "-") : fallback;
       // A setting that is off by default is switched on by its bare flag, and off again by --no-….
-      const usage = fallback === false ? flagOf(name) : `${flagOf(name)} <${placeholder}>`;
-      command.option(usage, shown === "" || shown === false ? description : `${description} (default: ${shown})`);
+      const value = placeholder === "true|false" ? "" : ` [${placeholder}]`;
+      const usage = fallback === false ? flagOf(name) + value : `${flagOf(name)} <${placeholder}>`;
+      const isUnset = shown === "" || shown === false || shown === null;
+      command.option(usage, isUnset ? description : `${description} (default: ${shown})`);
     }
     return command.action((...given: unknown[]) => {
       const flags = given.pop() as RawSettings;
@@ -100,7 +104,10 @@ function defineCommands(streams: ConsoleStreams): CAC {
       const out = required(flags, "out");
       const name = flags.name === undefined ? out : String(flags.name);
       return train(
-        { dataset: String(dataset), out, name, resume: flags.resume === true, replace: flags.replace === true },
+        {
+          ...{ dataset: String(dataset), out, name, resume: flags.resume === true, replace: flags.replace === true },
+          report: textOf(flags, "report"),
+        },
         resolveSettings(flags, config),
         readAll(MODEL_MACHINE_OPTIONS, flags),
         reporter,
@@ -110,16 +117,21 @@ function defineCommands(streams: ConsoleStreams): CAC {
     .option("--out <folder>", "Folder for the model and the record of the run")
     .option("--name <name>", "Name of the run in tables and charts (default: the folder)")
     .option("--config <file>", "JSON file with settings; flags override it")
-    .option("--preset <kaggle|terabyte>", "Start from DLRM's settings for a data set")
+    .option("--preset <name>", "Start from settings with a name: kaggle, terabyte, kaggle-tt-top7-r32 and the like")
+    .option("--report <file>", "Also write a self-contained HTML page with charts")
     .option("--resume", "Go on from the checkpoint in the folder")
     .option("--replace", "Replace the run that the folder holds");
   define(
     "evaluate <run> <dataset>",
     "Measure a trained model on a data set",
-    MODEL_MACHINE_OPTIONS,
+    { ...EVALUATE_OPTIONS, ...MODEL_MACHINE_OPTIONS },
     (reporter, flags, [run, dataset]) =>
-      evaluate(String(run), String(dataset), String(flags.split ?? "test"), readAll(MODEL_MACHINE_OPTIONS, flags), reporter),
-  ).option("--split <split>", "train, validation or test (default: test)");
+      evaluate(
+        ...([String(run), String(dataset)] as const),
+        ...([readAll(EVALUATE_OPTIONS, flags), readAll(MODEL_MACHINE_OPTIONS, flags)] as const),
+        reporter,
+      ),
+  );
   define(
     "compress <file>",
     "Compress the tables of a trained model (safetensors, .npy) into TT-cores",
@@ -129,7 +141,7 @@ function defineCommands(streams: ConsoleStreams): CAC {
         {
           source: String(file),
           out: required(flags, "out"),
-          counts: flags.counts === undefined ? undefined : String(flags.counts),
+          counts: textOf(flags, "counts"),
           replace: flags.replace === true,
         },
         readAll(COMPRESS_OPTIONS, flags),
@@ -141,10 +153,14 @@ function defineCommands(streams: ConsoleStreams): CAC {
     .option("--counts <file>", "Accesses of each row (.npy, or safetensors by table): fits what is looked up most")
     .option("--replace", "Replace the file that --out names");
   define("compare <...runs>", "Show finished runs side by side", {}, (reporter, flags, [runs]) =>
-    compare((runs as unknown[]).map(String), flags.report === undefined ? undefined : String(flags.report), reporter),
+    compare((runs as unknown[]).map(String), textOf(flags, "report"), reporter),
   ).option("--report <file>", "Also write a self-contained HTML page with charts");
   cli.help();
   return cli;
+}
+
+function textOf(flags: RawSettings, name: string): string | undefined {
+  return flags[name] === undefined ? undefined : String(flags[name]);
 }
 
 function required(flags: RawSettings, name: string): string {

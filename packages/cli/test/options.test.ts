@@ -3,7 +3,8 @@ import { ERROR_CODES, TtError } from "@tt-rec/tensor";
 import test from "ava";
 import fc from "fast-check";
 import { exitCodeOf } from "../src/exit-codes.ts";
-import { configSchema, parseConfig, resolveSettings } from "../src/options/resolve-settings.ts";
+import { parseConfig } from "../src/options/parse-config.ts";
+import { configSchema, resolveSettings } from "../src/options/resolve-settings.ts";
 import { TRAIN_OPTIONS } from "../src/options/train-options.ts";
 
 const RUNS = process.env.TT_REC_LONG ? 20_000 : 500;
@@ -31,10 +32,10 @@ test("values that break their rule are refused with the flag's name", (t) => {
     [{ batchSize: [1, 2] }, "--batch-size = [1,2] is not a whole number of at least 1"],
     [{ learningRate: "fast" }, '--learning-rate = "fast" is not a number of at least 0'],
     [{ learningRate: Number.POSITIVE_INFINITY }, "--learning-rate = null is not a number of at least 0"],
-    [{ optimizer: "adam" }, '--optimizer = "adam" is not one of sgd, adagrad'],
+    [{ optimizer: "lion" }, '--optimizer = "lion" is not one of sgd, adagrad, rowWiseAdagrad, adam'],
     [{ bottomMlp: "64-x-16" }, '--bottom-mlp = "64-x-16" is not a list of whole numbers like 512-256-16'],
     [{ shuffle: "yes" }, '--shuffle = "yes" is not true or false'],
-    [{ preset: "avazu" }, '--preset = "avazu" is not one of kaggle, terabyte'],
+    [{ preset: "kagle-tt-top7-r32" }, '--preset = "kagle-tt-top7-r32" is not known; the nearest is kaggle-tt-top7-r32'],
   ];
   for (const [flags, message] of cases) t.is(t.throws(() => resolveSettings(flags, {}), { code: "E_OPTION" }).message, message);
 });

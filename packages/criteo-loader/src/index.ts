@@ -5,6 +5,7 @@ export type { Shuffle } from "./dataset/window-plan.ts";
 export { type Encoder, openEncoder } from "./dictionary/encoder.ts";
 export { type GenerateOptions, generateLog } from "./generator/generate-log.ts";
 export { CRITEO_SCHEMA, type LogSchema } from "./log/log-schema.ts";
+export { tableBytes as dictionaryBytes } from "./learn/id-table.ts";
 export type { IdColumn, RowBlock } from "./log/row-block.ts";
 export type { LogSource, RowSource, ScanState, SourceFacts, SourceRecipe } from "./log/row-source.ts";
 export type { BatchRegion, DictionaryFile, Manifest, ManifestFile, SourceRows, Split } from "./manifest/manifest.ts";

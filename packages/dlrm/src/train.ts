@@ -80,7 +80,8 @@ export async function* train(
     const reason = plan.stopping && stopReason(plan.stopping, progress.best);
     if (reason !== undefined) yield { kind: "stop", progress, reason };
   }
-  const hasStopped = (): boolean => evaluation?.stopping !== undefined && stopReason(evaluation.stopping, progress.best) !== undefined;
+  const hasStopped = (): boolean =>
+    evaluation?.stopping !== undefined && stopReason(evaluation.stopping, progress.best) !== undefined;
 
   if (evaluation !== undefined && progress.step > 0 && progress.step % everySteps === 0) yield* score(evaluation);
   while (!isOver() && !hasStopped()) {
@@ -119,7 +120,8 @@ function validateTrainingConfig(
     if (value !== undefined && !(Number.isSafeInteger(value) && value >= 1))
       throw new TtError("E_OPTION", `${name} = ${value} is not a whole number of at least 1`);
   }
-  if (!(dropNegatives >= 0 && dropNegatives < 1)) throw new TtError("E_OPTION", `dropNegatives = ${dropNegatives} is not in [0, 1)`);
+  if (!(dropNegatives >= 0 && dropNegatives < 1))
+    throw new TtError("E_OPTION", `dropNegatives = ${dropNegatives} is not in [0, 1)`);
   if (stopping !== undefined) validateStoppingRule(stopping);
 }
 

@@ -246,7 +246,14 @@ test.serial("weights that are whole but another model's are E_MISMATCH", async (
   for (const other of others) {
     const directory = memoryDirectory();
     const weights = await directory.commit("weights-1.safetensors", writeSafetensors(other));
-    const manifest: CheckpointManifest = { config: CONFIG, training: RUN, progress: PROGRESS, engine: "reference", weights, earlier: [] };
+    const manifest: CheckpointManifest = {
+      config: CONFIG,
+      training: RUN,
+      progress: PROGRESS,
+      engine: "reference",
+      weights,
+      earlier: [],
+    };
     await directory.commit("checkpoint.json", await sealJson(CHECKPOINT_FORMAT, manifest));
     await rejectsCode(t, "E_MISMATCH", loadCheckpoint(runtime, directory));
   }
@@ -366,20 +373,23 @@ test.serial("the latest models and the best are kept; others are removed, and ea
     [[5], 2, 6],
   );
   t.is((await directory.list()).length, 4);
-  const [latest, best] = [
-    await loadCheckpoint(runtime, directory),
-    await loadCheckpoint(runtime, directory, { which: "best" }),
-  ];
+  const [latest, best] = [await loadCheckpoint(runtime, directory), await loadCheckpoint(runtime, directory, { which: "best" })];
   t.is(bitsOf(await latest.model.state()), bits.get(6) ?? "");
   t.is(bitsOf(await best.model.state()), bits.get(2) ?? "");
   t.is(best.saved.progress.step, 2);
   t.deepEqual(latest.manifest.settings, { lr: 1 });
 
   // The same step again, because its evaluation was the best: only the manifest is new.
-  const again = await saveCheckpoint(directory, model, RUN, { step: 6, epoch: 1, batch: 0 }, {
-    ...(previous && { previous }),
-    ...{ keep: 2, isBest: true },
-  });
+  const again = await saveCheckpoint(
+    directory,
+    model,
+    RUN,
+    { step: 6, epoch: 1, batch: 0 },
+    {
+      ...(previous && { previous }),
+      ...{ keep: 2, isBest: true },
+    },
+  );
   t.deepEqual([again.best?.weights, again.weights.name, again.earlier.length], [previous?.weights, previous?.weights.name, 1]);
   t.is((await directory.list()).length, 3);
   // A new run in the folder knows nothing of the old one.

@@ -18,7 +18,11 @@ async function trained(kind: (typeof KINDS)[number]): Promise<Dlrm> {
   return model;
 }
 
-async function exported(model: Dlrm, storage?: Parameters<typeof writeModel>[1], directory = memoryDirectory()): Promise<Directory> {
+async function exported(
+  model: Dlrm,
+  storage?: Parameters<typeof writeModel>[1],
+  directory = memoryDirectory(),
+): Promise<Directory> {
   await directory.commit("model.safetensors", await writeModel(model, storage));
   return directory;
 }
@@ -105,11 +109,41 @@ test.serial("files that are no model are refused by kind", async (t: ExecutionCo
     return readModel(runtime, await file.read("m"));
   };
   (await reads(() => undefined)).dispose();
-  await rejectsCode(t, "E_MISMATCH", reads((state) => state.delete("top.0.weight")), /no tensor "top.0.weight"/);
-  await rejectsCode(t, "E_MISMATCH", reads((state) => state.delete("table.large.scale.1")), /scales of "table.large.core.1"/);
-  await rejectsCode(t, "E_MISMATCH", reads((state) => state.set("other", state.get("top.0.bias"))), /no tensor "other"/);
-  await rejectsCode(t, "E_MISMATCH", reads(() => undefined, { format: "x" }), /not tt-rec-model/);
-  await rejectsCode(t, "E_VERSION", reads(() => undefined, { version: "2" }), /version 2/);
-  await rejectsCode(t, "E_MISMATCH", reads(() => undefined, { config: "{" }), /no JSON/);
+  await rejectsCode(
+    t,
+    "E_MISMATCH",
+    reads((state) => state.delete("top.0.weight")),
+    /no tensor "top.0.weight"/,
+  );
+  await rejectsCode(
+    t,
+    "E_MISMATCH",
+    reads((state) => state.delete("table.large.scale.1")),
+    /scales of "table.large.core.1"/,
+  );
+  await rejectsCode(
+    t,
+    "E_MISMATCH",
+    reads((state) => state.set("other", state.get("top.0.bias"))),
+    /no tensor "other"/,
+  );
+  await rejectsCode(
+    t,
+    "E_MISMATCH",
+    reads(() => undefined, { format: "x" }),
+    /not tt-rec-model/,
+  );
+  await rejectsCode(
+    t,
+    "E_VERSION",
+    reads(() => undefined, { version: "2" }),
+    /version 2/,
+  );
+  await rejectsCode(
+    t,
+    "E_MISMATCH",
+    reads(() => undefined, { config: "{" }),
+    /no JSON/,
+  );
   await rejectsCode(t, "E_CORRUPT", readModel(runtime, readBytes(new Uint8Array(20))));
 });

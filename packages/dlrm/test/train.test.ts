@@ -258,11 +258,16 @@ async function parameterBits(model: Dlrm): Promise<string> {
 
 test.serial("a run of so many steps ends in the middle of an epoch, with an evaluation", async (t) => {
   const run = { ...RUN, steps: 7 };
-  const all = words(await eventsOf(train(newModel(), SOURCE, run, { split: "test" }))).filter((word) => !word.startsWith("refresh"));
+  const all = words(await eventsOf(train(newModel(), SOURCE, run, { split: "test" }))).filter(
+    (word) => !word.startsWith("refresh"),
+  );
   t.deepEqual(all.slice(-3), ["step 6/1/1", "step 7/1/2", "evaluation 7/1/2"]);
   const { epochs: _, ...endless } = run;
   t.is((await eventsOf(train(newModel(), SOURCE, { ...endless, steps: 23 }))).at(-1)?.progress.step, 23);
-  t.deepEqual(await eventsOf(train(newModel(), SOURCE, { ...endless, steps: 23 }, undefined, { step: 23, epoch: 4, batch: 3 })), []);
+  t.deepEqual(
+    await eventsOf(train(newModel(), SOURCE, { ...endless, steps: 23 }, undefined, { step: 23, epoch: 4, batch: 3 })),
+    [],
+  );
   const { steps: __, ...aimless } = endless;
   await rejectsCode(t, "E_OPTION", train(newModel(), SOURCE, aimless).next(), /needs epochs or steps/);
 });
@@ -275,7 +280,9 @@ async function stopped(stopping: StoppingRule, epochs = 30) {
 
 for (const metric of ["auc", "accuracy", "logLoss"] as const) {
   test.serial(`a run stops early by ${metric}: by a threshold at once, by patience after the best`, async (t) => {
-    const values = (await stopped({ metric }, 6)).flatMap((event) => (event.kind === "evaluation" ? [event.metrics[metric]] : []));
+    const values = (await stopped({ metric }, 6)).flatMap((event) =>
+      event.kind === "evaluation" ? [event.metrics[metric]] : [],
+    );
     const sign = metric === "logLoss" ? -1 : 1;
     const better = (a: number, b: number): boolean => sign * a > sign * b;
     const threshold = values[4];

@@ -4,7 +4,15 @@ import type { GenerateOptions } from "../commands/generate.ts";
 import type { PrepareSettings } from "../commands/prepare.ts";
 import { type BytesSetting, bytesOption } from "./bytes-option.ts";
 import { MACHINE_OPTIONS } from "./machine-options.ts";
-import { booleanOption, choiceOption, integerOption, integersOption, numberOption, type OptionSpec, textOption } from "./option-spec.ts";
+import {
+  booleanOption,
+  choiceOption,
+  integerOption,
+  integersOption,
+  numberOption,
+  type OptionSpec,
+  textOption,
+} from "./option-spec.ts";
 import type { RawSettings } from "./resolve-settings.ts";
 import { SHAPES } from "./shapes-option.ts";
 
@@ -47,7 +55,11 @@ const DAYS: OptionSpec<number | "files"> = {
 
 /** Flags of `prepare`. */
 export const PREPARE_OPTIONS: OptionSpecs<PrepareFlags> = {
-  schema: textOption("", "file", "JSON file that names the columns of a CSV, TSV, Parquet or Arrow log; without it, logs are Criteo's"),
+  schema: textOption(
+    "",
+    "file",
+    "JSON file that names the columns of a CSV, TSV, Parquet or Arrow log; without it, logs are Criteo's",
+  ),
   days: DAYS,
   validationShare: numberOption(0.5, true, "Share of the last day, from its end, for validation; the rest is the test"),
   minFrequency: integerOption(1, 1, "Ids seen fewer times in the training rows become the out-of-vocabulary id"),
@@ -127,7 +139,11 @@ export const WHICH: OptionSpec<"best" | "latest"> = choiceOption(
 export const EVALUATE_OPTIONS: OptionSpecs<EvaluateFlags> = {
   split: choiceOption<Split>("test", ["train", "validation", "test"], "Which rows"),
   which: WHICH,
-  aucBins: integerOption(0, 0, "Takes the AUC from a histogram of so many bins, in bounded memory, and tells its error; 0 is exact"),
+  aucBins: integerOption(
+    0,
+    0,
+    "Takes the AUC from a histogram of so many bins, in bounded memory, and tells its error; 0 is exact",
+  ),
   sliceBy: textOption("", "column", "Also measures the rows by the ids of this column"),
   slices: integerOption(10, 1, "How many of its most frequent ids have a slice of their own"),
 };

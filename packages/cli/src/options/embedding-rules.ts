@@ -42,7 +42,9 @@ export interface EmbeddingRule {
 type Kind = EmbeddingRule["kind"];
 
 /** The fields of each kind; of a list within it, one is needed. */
-const FIELDS: Readonly<Record<Kind, { readonly oneOf: readonly (keyof EmbeddingRule)[]; readonly others: readonly (keyof EmbeddingRule)[] }>> = {
+const FIELDS: Readonly<
+  Record<Kind, { readonly oneOf: readonly (keyof EmbeddingRule)[]; readonly others: readonly (keyof EmbeddingRule)[] }>
+> = {
   dense: { oneOf: [], others: [] },
   removed: { oneOf: [], others: [] },
   tt: { oneOf: ["ranks", "budget"], others: ["cacheShare"] },
@@ -110,7 +112,8 @@ function checkRule(path: string, value: unknown): EmbeddingRule {
   };
   if (typeof value !== "object" || value === null || Array.isArray(value)) return fail("is not an object");
   const rule = value as EmbeddingRule;
-  if (!Object.hasOwn(FIELDS, rule.kind)) return fail(`has the kind ${JSON.stringify(rule.kind)}; known are ${Object.keys(FIELDS).join(", ")}`);
+  if (!Object.hasOwn(FIELDS, rule.kind))
+    return fail(`has the kind ${JSON.stringify(rule.kind)}; known are ${Object.keys(FIELDS).join(", ")}`);
   const { oneOf, others } = FIELDS[rule.kind];
   const known: readonly string[] = [...SELECTORS, ...oneOf, ...others];
   const wrong = Object.keys(rule).find((key) => !known.includes(key));

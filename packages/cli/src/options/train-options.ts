@@ -102,7 +102,11 @@ export const TRAIN_OPTIONS: { readonly [name in keyof TrainSettings]: OptionSpec
   ttRanks: integerOption(32, 1, "TT-rank R of those tables, clipped where a bond allows less"),
   ttShapes: SHAPES,
   ttStandardDeviation: optional(
-    numberOption(0, false, "Standard deviation of the rows of a TT table at the start (default: 1/sqrt(3n), as uncompressed rows)"),
+    numberOption(
+      0,
+      false,
+      "Standard deviation of the rows of a TT table at the start (default: 1/sqrt(3n), as uncompressed rows)",
+    ),
   ),
   budget: bytesOption(
     0,
@@ -139,7 +143,11 @@ export const TRAIN_OPTIONS: { readonly [name in keyof TrainSettings]: OptionSpec
   decayStart: optional(integerOption(0, 0, "Step in which the learning rates begin to fall")),
   decaySteps: integerOption(0, 0, "Steps over which they fall, by the square of what is left; 0 means that they do not"),
   batchSize: integerOption(128, 1, "Samples a step"),
-  microBatch: integerOption(0, 0, "Samples that go through the MLPs at a time, for less memory; the gradient is that of the batch; 0 means all"),
+  microBatch: integerOption(
+    0,
+    0,
+    "Samples that go through the MLPs at a time, for less memory; the gradient is that of the batch; 0 means all",
+  ),
   epochs: integerOption(1, 0, "Passes over the training rows; 0 goes by --steps alone"),
   steps: integerOption(0, 0, "Steps after which the run ends in any case; 0 goes by --epochs alone"),
   shuffle: SHUFFLE,

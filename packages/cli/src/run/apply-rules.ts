@@ -36,7 +36,11 @@ export function applyRules(
 }
 
 /** The tables that a rule is for. Throws E_OPTION if it names one that is not there, or more than there are. */
-function tablesOf({ tables, minRows = 0, largest }: EmbeddingRule, index: number, { tableNames, cardinalities }: DataShape): number[] {
+function tablesOf(
+  { tables, minRows = 0, largest }: EmbeddingRule,
+  index: number,
+  { tableNames, cardinalities }: DataShape,
+): number[] {
   const unknown = tables?.find((name) => !tableNames.includes(name));
   if (unknown !== undefined)
     throw new TtError("E_OPTION", `rule ${index} names the table "${unknown}"; there are ${tableNames.join(", ")}`);
@@ -85,7 +89,9 @@ function embeddingsOf(
     case "mixed-dimension": {
       const { dimension, temperature, roundDimensions = false } = rule;
       const dimensions =
-        dimension !== undefined ? rows.map(() => dimension) : mixedDimensions(rows, settings.embeddingDim, given(temperature), roundDimensions);
+        dimension !== undefined
+          ? rows.map(() => dimension)
+          : mixedDimensions(rows, settings.embeddingDim, given(temperature), roundDimensions);
       return dimensions.map((columns) => ({ kind: "mixed-dimension", dimension: columns }));
     }
     case "low-rank":
@@ -126,7 +132,7 @@ function hotRows(rows: number, counts: ArrayLike<number> | undefined): Embedding
 }
 
 /** A cache of so many rows by the schedule and policy of the settings; none for 0 rows. */
-function cacheOf(
+export function cacheOf(
   { cacheWarmup, cacheRefresh, cachePolicy }: Pick<TrainSettings, "cacheWarmup" | "cacheRefresh" | "cachePolicy">,
   rows: number,
 ): { readonly cache?: CacheConfig } {
@@ -135,7 +141,7 @@ function cacheOf(
 }
 
 /** How a TT table's cores are drawn, if that is not the default. */
-function initializerOf({
+export function initializerOf({
   ttStandardDeviation,
 }: Pick<TrainSettings, "ttStandardDeviation">): Pick<TTEmbeddingConfig, "initializer"> {
   if (ttStandardDeviation === null) return {};

@@ -8,7 +8,14 @@ import {
   TtError,
   writeSafetensors,
 } from "@tt-rec/tensor";
-import { type CoreStorage, createTTShape, dequantizeCores, type QuantizedCores, quantizeCores, type TTShape } from "@tt-rec/tt-math";
+import {
+  type CoreStorage,
+  createTTShape,
+  dequantizeCores,
+  type QuantizedCores,
+  quantizeCores,
+  type TTShape,
+} from "@tt-rec/tt-math";
 import { Dlrm, type DlrmOptions } from "../dlrm.ts";
 import type { DlrmConfig } from "../dlrm-config.ts";
 
@@ -109,16 +116,24 @@ function restore(name: string, own: HostTensor, tensors: ReadonlyMap<string, Hos
 }
 
 function restoreCore(name: string, core: HostTensor, tensors: ReadonlyMap<string, HostTensor>): Float32Array {
-  if (core.shape.length !== 4) throw new TtError("E_MISMATCH", `tensor "${name}" of shape [${core.shape}] is no core`, { tensor: name });
+  if (core.shape.length !== 4)
+    throw new TtError("E_MISMATCH", `tensor "${name}" of shape [${core.shape}] is no core`, { tensor: name });
   const [rows, left, columns, right] = core.shape;
   // A train of one core, whose outer ranks are closed by taking them into its columns.
-  const shape = { numEmbeddings: rows, embeddingDim: left * columns * right, rowShape: [rows], columnShape: [left * columns * right], ranks: [1, 1] };
+  const shape = {
+    numEmbeddings: rows,
+    embeddingDim: left * columns * right,
+    rowShape: [rows],
+    columnShape: [left * columns * right],
+    ranks: [1, 1],
+  };
   if (core.dtype === "F16") return dequantizeCores({ storage: "float16", shape, cores: [core.data as Uint16Array] }).cores[0];
   const scales = tensors.get(name.replace(".core.", ".scale."));
   if (scales?.dtype !== "F32" || scales.data.length !== rows) {
     throw new TtError("E_MISMATCH", `the scales of "${name}" are missing or not ${rows}`, { tensor: name });
   }
-  return dequantizeCores({ storage: "int8", shape, cores: [core.data as Int8Array], scales: [scales.data as Float32Array] }).cores[0];
+  return dequantizeCores({ storage: "int8", shape, cores: [core.data as Int8Array], scales: [scales.data as Float32Array] })
+    .cores[0];
 }
 
 function parseConfig(json: string | undefined): DlrmConfig {

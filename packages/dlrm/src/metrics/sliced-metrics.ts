@@ -22,8 +22,7 @@ export function slicedMetrics(keys: Uint32Array, labels: Float32Array, logits: F
   const values = [...counts].sort(([a, m], [b, n]) => n - m || a - b).map(([value]) => value);
   const slices = new Map(values.slice(0, limit).map((value) => [value, new BinaryMetricsCollector()]));
   const others = new BinaryMetricsCollector();
-  for (const [i, key] of keys.entries())
-    (slices.get(key) ?? others).add(labels.subarray(i, i + 1), logits.subarray(i, i + 1));
+  for (const [i, key] of keys.entries()) (slices.get(key) ?? others).add(labels.subarray(i, i + 1), logits.subarray(i, i + 1));
   const own = [...slices].map(([value, collector]): MetricsSlice => ({ value, metrics: collector.result() }));
   return values.length > limit ? [...own, { value: undefined, metrics: others.result() }] : own;
 }
