@@ -26,10 +26,12 @@ export type {
   TablePooling,
   TTEmbeddingConfig,
 } from "./embeddings/embedding-config.ts";
+export { mixedDimensions } from "./embeddings/mixed-dimensions.ts";
 export { evaluate } from "./evaluate.ts";
 export { areaUnderCurve } from "./metrics/auc.ts";
 export { type BinaryMetrics, BinaryMetricsCollector } from "./metrics/binary-metrics.ts";
 export { type OptimizerConfig, type OptimizerKind, validateOptimizer } from "./optimizer.ts";
+export { type RareIdOptions, replaceRareIds } from "./replace-rare-ids.ts";
 export { learningRateAt, type ScheduleConfig } from "./schedule.ts";
 export {
   type EvaluationEvent,
