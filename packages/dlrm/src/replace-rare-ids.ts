@@ -21,7 +21,7 @@ export interface RareIdOptions {
  * learns what a new id is worth: otherwise it is met first when a model is used. Which occurrences is drawn anew each
  * epoch, and is a function of the seed and the place alone, so a resumed run sees the same. Throws `E_OPTION`.
  */
-export function replaceRareIds<S extends BatchSource>(source: S, options: RareIdOptions): BatchSource {
+export function replaceRareIds(source: BatchSource, options: RareIdOptions): BatchSource {
   const { counts, share, seed, atMost = 1, unknown = 0 } = options;
   if (!(share >= 0 && share <= 1)) throw new TtError("E_OPTION", `share = ${share} is not a number from 0 to 1`);
   for (const [name, value] of Object.entries({ seed, atMost, unknown })) {
