@@ -33,6 +33,7 @@ export type {
   TablePooling,
   TTEmbeddingConfig,
 } from "./embeddings/embedding-config.ts";
+export { mixedDimensions } from "./embeddings/mixed-dimensions.ts";
 export { type EvaluationOptions, evaluate, evaluateSlices } from "./evaluate.ts";
 export { readModel, writeModel } from "./export/model-file.ts";
 export { type OpenModelOptions, openModel, type Scorer } from "./export/open-model.ts";
@@ -42,6 +43,7 @@ export { type BinaryMetrics, BinaryMetricsCollector, type BinaryMetricsOptions }
 export { type AreaDifference, compareAreas } from "./metrics/compare-areas.ts";
 export type { MetricsSlice } from "./metrics/sliced-metrics.ts";
 export { type OptimizerConfig, type OptimizerKind, validateOptimizer } from "./optimizer.ts";
+export { type RareIdOptions, replaceRareIds } from "./replace-rare-ids.ts";
 export { learningRateAt, type ScheduleConfig } from "./schedule.ts";
 export { type EvaluationPlan, type TrainingConfig, type TrainingProgress, train } from "./train.ts";
 export type { EvaluationEvent, RefreshEvent, StepEvent, StopEvent, TrainEvent } from "./train-events.ts";

@@ -1,4 +1,4 @@
-import type { NamedTensors } from "@tt-rec/tensor";
+import { mixBits, type NamedTensors } from "@tt-rec/tensor";
 import { denseFromCores, poolRows } from "@tt-rec/testing";
 import type { Bags } from "@tt-rec/tt-kernels";
 import type { Batch, DlrmConfig, TableConfig, TablePooling, TTEmbeddingConfig } from "../src/index.ts";
@@ -69,7 +69,7 @@ export function defineCross(layers: number, parameters: Parameters, first: numbe
 }
 
 /** Bags of rows [n, D], pooled: [B, D]. */
-function definePooling(rows: Float64Array, dim: number, bags: Bags, pooling: TablePooling): Float64Array {
+export function definePooling(rows: Float64Array, dim: number, bags: Bags, pooling: TablePooling): Float64Array {
   if (pooling !== "max") return poolRows(rows, dim, bags, pooling);
   const { indices, offsets = Uint32Array.from({ length: indices.length + 1 }, (_, i) => i) } = bags;
   return Float64Array.from({ length: (offsets.length - 1) * dim }, (_, at) => {
@@ -91,7 +91,7 @@ export function defineMlp(name: string, layers: number, lastRelu: boolean, param
 }
 
 /** The rows of a table [n, D] by the definition of its embedding. */
-function defineTable({ name, numEmbeddings, embedding }: TableConfig, dim: number, parameters: Parameters): Float64Array {
+export function defineTable({ name, numEmbeddings, embedding }: TableConfig, dim: number, parameters: Parameters): Float64Array {
   const get = (key: string): Float64Array => parameters.get(`table.${name}.${key}`) as Float64Array;
   const fill = (value: (id: number, j: number) => number): Float64Array =>
     Float64Array.from({ length: numEmbeddings * dim }, (_, at) => value(Math.floor(at / dim), at % dim));
@@ -102,7 +102,9 @@ function defineTable({ name, numEmbeddings, embedding }: TableConfig, dim: numbe
       return defineTTTable(embedding, dim, get);
     case "hash": {
       const rows = get("rows");
-      return fill((id, j) => rows[(id % embedding.rows) * dim + j]);
+      const { seed } = embedding;
+      const row = (id: number): number => (seed === undefined ? id : mixBits(id ^ mixBits(seed)) >>> 0) % embedding.rows;
+      return fill((id, j) => rows[row(id) * dim + j]);
     }
     case "hot-rows": {
       const rows = get("rows");

@@ -61,6 +61,8 @@ export interface TrainSettings {
   readonly steps: number;
   readonly shuffle: ShuffleSetting;
   readonly dropNegatives: number;
+  readonly unknownShare: number;
+  readonly rareAtMost: number;
   readonly seed: number;
   readonly evaluateEvery: number;
   readonly bestBy: RankingMetric | "none";
@@ -152,6 +154,12 @@ export const TRAIN_OPTIONS: { readonly [name in keyof TrainSettings]: OptionSpec
   steps: integerOption(0, 0, "Steps after which the run ends in any case; 0 goes by --epochs alone"),
   shuffle: SHUFFLE,
   dropNegatives: numberOption(0, true, "Share of the training rows with label 0 that an epoch leaves out, below 1"),
+  unknownShare: numberOption(
+    0,
+    true,
+    "Share of the occurrences of rare ids that become the out-of-vocabulary id in training, so that its row learns; up to 1",
+  ),
+  rareAtMost: integerOption(1, 1, "For --unknown-share: ids that occur at most so often in training rows are rare"),
   seed: integerOption(1, 0, "Seed of the initial weights and of the shuffle"),
   evaluateEvery: integerOption(0, 0, "Steps between evaluations on the validation rows; 0 evaluates after each epoch only"),
   bestBy: choiceOption(

@@ -1,10 +1,9 @@
-import type { CacheConfig, EmbeddingConfig, TablePooling, TTEmbeddingConfig } from "@tt-rec/dlrm";
+import { type CacheConfig, type EmbeddingConfig, mixedDimensions, type TablePooling, type TTEmbeddingConfig } from "@tt-rec/dlrm";
 import { TtError } from "@tt-rec/tensor";
 import { planCompression } from "@tt-rec/tt-math";
 import type { EmbeddingRule } from "../options/embedding-rules.ts";
 import type { TrainSettings } from "../options/train-options.ts";
 import { hottestIds } from "./hottest-ids.ts";
-import { mixedDimensions } from "./mixed-dimensions.ts";
 import type { DataShape } from "./model-config.ts";
 
 /** Accesses of each row of each table. */
