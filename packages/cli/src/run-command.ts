@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { isTtError, TtError } from "@tt-rec/tensor";
 import { type CAC, type Command, cac } from "cac";
 import { compare } from "./commands/compare.ts";
+import { compareEmbeddings } from "./commands/compare-embeddings.ts";
 import { compress } from "./commands/compress.ts";
 import { evaluate } from "./commands/evaluate.ts";
 import { generate } from "./commands/generate.ts";
@@ -19,6 +20,7 @@ import {
   readAll,
   readGiven,
 } from "./options/command-options.ts";
+import { COMPARISON_OPTIONS } from "./options/comparison-options.ts";
 import { COMPRESS_OPTIONS } from "./options/compress-options.ts";
 import { MACHINE_OPTIONS, MODEL_MACHINE_OPTIONS } from "./options/machine-options.ts";
 import { flagOf, type OptionSpec } from "./options/option-spec.ts";
@@ -100,7 +102,7 @@ function defineCommands(streams: ConsoleStreams): CAC {
     "Train a model and save it",
     { ...TRAIN_OPTIONS, ...MODEL_MACHINE_OPTIONS },
     async (reporter, flags, [dataset]) => {
-      const config = flags.config === undefined ? {} : parseConfig(await readText(String(flags.config)));
+      const config = await readConfig(flags);
       const out = required(flags, "out");
       const name = flags.name === undefined ? out : String(flags.name);
       return train(
@@ -152,9 +154,31 @@ function defineCommands(streams: ConsoleStreams): CAC {
     .option("--out <file>", "The safetensors file to write")
     .option("--counts <file>", "Accesses of each row (.npy, or safetensors by table): fits what is looked up most")
     .option("--replace", "Replace the file that --out names");
-  define("compare <...runs>", "Show finished runs side by side", {}, (reporter, flags, [runs]) =>
-    compare((runs as unknown[]).map(String), textOf(flags, "report"), reporter),
-  ).option("--report <file>", "Also write a self-contained HTML page with charts");
+  define(
+    "compare [...runs]",
+    "Show finished runs side by side, or with --dataset train embeddings at equal bytes and compare them",
+    { ...COMPARISON_OPTIONS, ...TRAIN_OPTIONS, ...MACHINE_OPTIONS },
+    async (reporter, flags, [runs]) => {
+      const [paths, report] = [(runs as unknown[]).map(String), textOf(flags, "report")];
+      if (flags.dataset === undefined) {
+        if (paths.length === 0) throw new TtError("E_OPTION", "compare needs runs, or --dataset");
+        return compare(paths, report, reporter);
+      }
+      if (paths.length > 0) throw new TtError("E_OPTION", "compare takes runs or --dataset, not both");
+      return compareEmbeddings(
+        { datasets: String(flags.dataset).split(","), out: required(flags, "out"), report },
+        readAll(COMPARISON_OPTIONS, flags),
+        resolveSettings(flags, await readConfig(flags)),
+        readAll(MACHINE_OPTIONS, flags),
+        reporter,
+      );
+    },
+  )
+    .option("--dataset <folder,folder>", "Prepared data sets to train on, such as one for each id order")
+    .option("--out <folder>", "With --dataset: folder for the results; trainings that it has are not done again")
+    .option("--config <file>", "With --dataset: JSON file with settings of the base model; flags override it")
+    .option("--preset <name>", "With --dataset: settings to start from")
+    .option("--report <file>", "Also write a self-contained HTML page with charts");
   cli.help();
   return cli;
 }
@@ -168,8 +192,11 @@ function required(flags: RawSettings, name: string): string {
   return String(flags[name]);
 }
 
-async function readText(path: string): Promise<string> {
-  return readFile(path, "utf8").catch((cause: unknown) => {
+async function readConfig({ config }: RawSettings): Promise<RawSettings> {
+  if (config === undefined) return {};
+  const path = String(config);
+  const text = await readFile(path, "utf8").catch((cause: unknown) => {
     throw new TtError("E_NOT_FOUND", `the config ${path} cannot be read`, { file: path }, { cause });
   });
+  return parseConfig(text);
 }

@@ -8,7 +8,7 @@ import type { CurveRecorder } from "./curve-recorder.ts";
 import { watchSignals } from "./interruption.ts";
 import type { RunObserver } from "./run-observers.ts";
 import type { StartedRun } from "./start-run.ts";
-import { evaluationPlan, trainingConfig } from "./training-config.ts";
+import { evaluationPlan, trainingConfig, trainingSource } from "./training-config.ts";
 
 /**
  * Runs a training to its end, or to a signal, saves what is to be saved, and lets observers follow. Returns the run as it is
@@ -32,9 +32,11 @@ export async function followRun(
     manifest = await saveCheckpoint(target, model, config, progress, { ...previous, keep, isBest, settings });
     reporter.event("checkpoint", { step: progress.step });
   };
+  const source = await trainingSource(settings, data, () => data.accessCounts());
+  const plan = evaluationPlan(settings, data.rows("validation"));
   const interruption = watchSignals();
   try {
-    for await (const event of trainModel(model, data, config, evaluationPlan(settings, data.rows("validation")), progress)) {
+    for await (const event of trainModel(model, source, config, plan, progress)) {
       progress = event.progress;
       // Training never waits for anything, so signals would not be served until its end.
       await setImmediate();

@@ -50,7 +50,8 @@ export async function startRun(
     return { model: new Dlrm(runtime, config, createRng(settings.seed), options), progress: { step: 0, epoch: 0, batch: 0 } };
   }
   const manifest = await readManifest(target);
-  if (identityOf(manifest.config, manifest.training) !== identityOf(config, training)) {
+  const saved = (manifest.settings ?? settings) as TrainSettings;
+  if (identityOf(manifest.config, manifest.training, saved) !== identityOf(config, training, settings)) {
     throw new TtError(
       "E_MISMATCH",
       `the checkpoint in ${out} belongs to a run with other settings or data; --resume needs the same ones`,
@@ -68,6 +69,6 @@ export async function startRun(
 }
 
 /** What two parts of one run have in common. More epochs or steps than before are the usual reason to go on. */
-function identityOf(model: DlrmConfig, training: TrainingConfig): string {
-  return JSON.stringify([model, { ...training, epochs: 0, steps: 0 }]);
+function identityOf(model: DlrmConfig, training: TrainingConfig, { unknownShare, rareAtMost }: TrainSettings): string {
+  return JSON.stringify([model, { ...training, epochs: 0, steps: 0 }, unknownShare, rareAtMost]);
 }

@@ -1,4 +1,12 @@
-import type { EvaluationPlan, OptimizerConfig, ScheduleConfig, StoppingRule, TrainingConfig } from "@tt-rec/dlrm";
+import {
+  type BatchSource,
+  type EvaluationPlan,
+  type OptimizerConfig,
+  replaceRareIds,
+  type ScheduleConfig,
+  type StoppingRule,
+  type TrainingConfig,
+} from "@tt-rec/dlrm";
 import { TtError } from "@tt-rec/tensor";
 import type { TrainSettings } from "../options/train-options.ts";
 
@@ -65,4 +73,13 @@ function optimizerConfig(settings: TrainSettings): OptimizerConfig {
 function scheduleConfig({ warmupSteps, decayStart, decaySteps }: TrainSettings): ScheduleConfig | undefined {
   if (warmupSteps === 0 && decaySteps === 0) return undefined;
   return { warmupSteps, decaySteps, ...(decayStart !== null && { decayStart }) };
+}
+
+/** The batches of a run: those of the data, with some occurrences of rare ids unknown in training if the settings say so. */
+export async function trainingSource(
+  { unknownShare: share, rareAtMost: atMost, seed }: TrainSettings,
+  data: BatchSource,
+  accessCounts: () => Promise<readonly ArrayLike<number>[]>,
+): Promise<BatchSource> {
+  return share === 0 ? data : replaceRareIds(data, { counts: await accessCounts(), share, seed, atMost });
 }
