@@ -48,7 +48,8 @@ export async function compareEmbeddings(
         if (interruption.exitCode !== undefined) return;
         const bar = reporter.bar(data.name, countTrainings(flags, data), "trainings");
         const onResult = resultTeller(bar, data, reporter);
-        const runner: CellRunner = { runtime, plan: flags, base, file, interruption, onResult };
+        const { cachePart } = flags;
+        const runner: CellRunner = { runtime, plan: flags, cachePart, base, file, interruption, onResult };
         await runCells(runner, data).finally(() => bar.stop());
       }
     });

@@ -17,13 +17,13 @@ export interface CellModel {
 }
 
 /** The model of a cell: the base model of the settings, with the compared tables stored by the cell's method. */
-export function modelOfCell({ method, embeddingDim, budget }: Cell, data: PreparedData, base: TrainSettings): CellModel {
+export function modelOfCell({ method, embeddingDim, budget }: Cell, data: PreparedData, base: TrainSettings, cachePart: number): CellModel {
   const { compared, counts, shape } = data;
   const rows = compared.map((t) => shape.cardinalities[t]);
   const uncompressedBytes = rows.reduce((sum, n) => sum + 4 * n * embeddingDim, 0);
   const budgetBytes = budget === null ? null : Math.floor(uncompressedBytes / budget);
   const sized = sizeMethod(method, {
-    ...{ rows, counts: compared.map((t) => counts[t]), embeddingDim, shapes: base.ttShapes },
+    ...{ rows, counts: compared.map((t) => counts[t]), embeddingDim, shapes: base.ttShapes, cachePart },
     budgetBytes: budgetBytes ?? Number.POSITIVE_INFINITY,
   });
   const bottomMlp = base.bottomMlp.length > 0 ? base.bottomMlp.with(-1, embeddingDim) : [];

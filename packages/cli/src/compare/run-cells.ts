@@ -18,6 +18,8 @@ const TRIAL_SEED = 1000;
 export interface CellRunner {
   readonly runtime: Runtime;
   readonly plan: ComparisonPlan;
+  /** Share of a budget that caches get. */
+  readonly cachePart: number;
   /** The base model and how it is trained. */
   readonly base: TrainSettings;
   readonly file: ResultsFile;
@@ -33,9 +35,9 @@ export function countTrainings(plan: ComparisonPlan, { idOrder }: PreparedData):
 
 /** Tunes and runs all cells of a data set; what the file has already is not done again. Ends early after a signal. */
 export async function runCells(runner: CellRunner, data: PreparedData): Promise<void> {
-  const { plan, base, interruption } = runner;
+  const { plan, base, cachePart, interruption } = runner;
   for (const cell of cellsOf(plan, data.idOrder === "hash")) {
-    const model = modelOfCell(cell, data, base);
+    const model = modelOfCell(cell, data, base, cachePart);
     const trials: Result[] = [];
     for (const rates of trialsOf(plan)) {
       if (interruption.exitCode !== undefined) return;
@@ -79,7 +81,11 @@ async function trainCell(
   const { name, idOrder, testRows, digest } = data;
   const identity = JSON.stringify([digest, cell.numbering, config, training, plan, unknownShare, rareAtMost, kind]);
   const key = (await sha256(new TextEncoder().encode(identity))).slice(0, 16);
-  const known = file.results.find((result) => result.key === key);
+  const same = file.results.filter((result) => result.key === key);
+  const isOfCell = ({ method, budget }: Result): boolean => method === cell.method && budget === cell.budget;
+  const own = same.find(isOfCell);
+  // A method at its least is the same model under all smaller budgets: it is trained once, and has a line for each.
+  const known = own ?? (same.length > 0 ? await file.add({ ...same[0], ...cell, budgetBytes, isReached: sized.isReached }) : undefined);
   if (known !== undefined) {
     onResult(known, false);
     return known;

@@ -16,6 +16,8 @@ export interface SizeRequest {
   readonly budgetBytes: number;
   /** How the row factors of TT tables are chosen. */
   readonly shapes: ShapeRule;
+  /** Share of the budget that the caches of cached TT tables get. */
+  readonly cachePart: number;
 }
 
 /** How a method stores the tables within a budget. */
@@ -80,7 +82,7 @@ export function sizeMethod(method: Method, request: SizeRequest): SizedMethod {
         rows.map((n) => choice({ kind: "low-rank", rank }, 4 * rank * (n + embeddingDim))),
       );
     case "tt":
-      return ttWithin(request, budgetBytes, 0);
+      return ttWithin(request, budgetBytes);
     case "tt-cached":
       return cachedWithin(request);
     case "hot-rows":
@@ -93,8 +95,8 @@ interface Choice extends SizedTable {
   readonly bytes: number;
 }
 
-function choice(embedding: EmbeddingConfig, bytes: number, cacheRows = 0): Choice {
-  return { embedding, bytes, cacheRows };
+function choice(embedding: EmbeddingConfig, bytes: number): Choice {
+  return { embedding, bytes, cacheRows: 0 };
 }
 
 function sized({ budgetBytes }: SizeRequest, tables: readonly Choice[]): SizedMethod {
@@ -131,13 +133,12 @@ function mixedDimensions(rows: readonly number[], embeddingDim: number, size: nu
 }
 
 /** TT tables of one rank within some bytes, and then single tables of a higher one, the largest tables first. */
-function ttWithin(request: SizeRequest, bytes: number, minCacheRows: number): SizedMethod {
+function ttWithin(request: SizeRequest, bytes: number): SizedMethod {
   const { rows, embeddingDim, shapes } = request;
-  const cacheBytes = minCacheRows * cachedRowBytes(embeddingDim);
   const tableAt = (n: number, ranks: number): Choice => {
     const [{ shape, bytes: own }] = planCompression({ embeddingDim, numEmbeddings: [n], tables: 1, ranks, shapes }).tables;
     if (shape === undefined) throw new TtError("E_OPTION", `a table of ${n} rows has no TT shape`);
-    return choice(ttEmbedding(shape, shapes), own + cacheBytes, minCacheRows);
+    return choice(ttEmbedding(shape, shapes), own);
   };
   const within = { ...request, budgetBytes: bytes };
   const total = (tables: readonly Choice[]): number => tables.reduce((sum, table) => sum + table.bytes, 0);
@@ -162,10 +163,10 @@ function cachedRowBytes(embeddingDim: number): number {
   return 4 * embeddingDim + 4;
 }
 
-/** Cores in half of the budget, cached rows in what they leave; one cached row a table at least. */
+/** Cores in their part of the budget, cached rows in what they leave; one cached row a table at least. */
 function cachedWithin(request: SizeRequest): SizedMethod {
-  const { budgetBytes, embeddingDim, rows } = request;
-  const cores = ttWithin(request, budgetBytes / 2, 0);
+  const { budgetBytes, cachePart, embeddingDim, rows } = request;
+  const cores = ttWithin(request, (1 - cachePart) * budgetBytes);
   const rowBytes = cachedRowBytes(embeddingDim);
   const cached = allotHottest(request.counts, Math.floor((budgetBytes - cores.bytes) / rowBytes));
   const bytes = cores.bytes + cached.reduce((sum, count) => sum + count * rowBytes, 0);

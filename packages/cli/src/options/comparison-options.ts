@@ -1,6 +1,6 @@
 import { METHODS, type Method } from "../compare/methods.ts";
 import type { OptionSpecs } from "./command-options.ts";
-import { integerOption, integersOption, type OptionSpec, refuse } from "./option-spec.ts";
+import { integerOption, integersOption, numberOption, type OptionSpec, refuse } from "./option-spec.ts";
 
 /** Flags of a comparison of embeddings, besides the settings of its base model. */
 export interface ComparisonFlags {
@@ -10,6 +10,8 @@ export interface ComparisonFlags {
   readonly largest: number;
   /** How many times smaller they are to be. */
   readonly budgets: readonly number[];
+  /** Share of a budget that the caches of cached TT tables get. */
+  readonly cachePart: number;
   /** Columns D. */
   readonly dims: readonly number[];
   /** Step lengths of the MLPs that every method tries. */
@@ -38,6 +40,14 @@ export const COMPARISON_OPTIONS: OptionSpecs<ComparisonFlags> = {
   methods: METHOD_LIST,
   largest: integerOption(7, 1, "How many of the largest tables are compared; the others stay uncompressed"),
   budgets: integersOption([10, 50, 100], ",", "How many times smaller the compared tables are to be"),
+  cachePart: {
+    ...numberOption(0.5, false, "Share of a budget that the caches of tt-cached get, below 1"),
+    parse(name, value) {
+      const part = numberOption(0, false, "").parse(name, value);
+      if (part < 1) return part;
+      throw refuse(name, value, "a number above 0 and below 1");
+    },
+  },
   dims: integersOption([16], ",", "Columns D, each a comparison of its own"),
   mlpRates: ratesOption([0.01], "Step lengths of the MLPs that every method tries on the validation rows"),
   tableRates: ratesOption([0.02, 0.05, 0.1, 0.2], "Step lengths of the tables that every method tries, with each of the MLPs'"),
