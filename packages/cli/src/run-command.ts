@@ -5,17 +5,21 @@ import { compare } from "./commands/compare.ts";
 import { compareEmbeddings } from "./commands/compare-embeddings.ts";
 import { compress } from "./commands/compress.ts";
 import { evaluate } from "./commands/evaluate.ts";
+import { exportModel } from "./commands/export.ts";
 import { generate } from "./commands/generate.ts";
 import { plan } from "./commands/plan.ts";
+import { predict } from "./commands/predict.ts";
 import { prepare } from "./commands/prepare.ts";
 import { train } from "./commands/train.ts";
 import { verify } from "./commands/verify.ts";
 import { exitCodeOf } from "./exit-codes.ts";
 import {
   EVALUATE_OPTIONS,
+  EXPORT_OPTIONS,
   GENERATE_OPTIONS,
   type OptionSpecs,
   PLAN_OPTIONS,
+  PREDICT_OPTIONS,
   PREPARE_OPTIONS,
   readAll,
   readGiven,
@@ -134,6 +138,34 @@ function defineCommands(streams: ConsoleStreams): CAC {
         reporter,
       ),
   );
+  define(
+    "predict <model> <dataset> [...files]",
+    "Write the probability of a click of each raw row, by a run or an exported model and the dictionaries of its data set",
+    { ...PREDICT_OPTIONS, ...MODEL_MACHINE_OPTIONS },
+    (reporter, flags, [model, dataset, files]) => {
+      const paths = (files as unknown[]).map(String);
+      if (paths.length === 0) throw new TtError("E_OPTION", "predict needs a file with rows");
+      return predict(
+        { model: String(model), dataset: String(dataset), files: paths, out: textOf(flags, "out") },
+        readAll(PREDICT_OPTIONS, flags),
+        readAll(MODEL_MACHINE_OPTIONS, flags),
+        reporter,
+      );
+    },
+  ).option("--out <file>", "File for the probabilities (default: the standard output)");
+  define(
+    "export <run>",
+    "Write the model of a run as one safetensors file",
+    { ...EXPORT_OPTIONS, ...MACHINE_OPTIONS },
+    (reporter, flags, [run]) =>
+      exportModel(
+        ...([String(run), required(flags, "out"), flags.replace === true] as const),
+        ...([readAll(EXPORT_OPTIONS, flags), readAll(MACHINE_OPTIONS, flags)] as const),
+        reporter,
+      ),
+  )
+    .option("--out <file>", "The safetensors file to write")
+    .option("--replace", "Replace the file that --out names");
   define(
     "compress <file>",
     "Compress the tables of a trained model (safetensors, .npy) into TT-cores",

@@ -36,7 +36,14 @@ test("a raw log becomes two trained models and a report, end to end", async (t) 
       ...TT,
     );
     const events = eventsOf(tt);
-    t.deepEqual([...new Set(events.map(({ event }) => event))].sort(), ["checkpoint", "engine", "evaluation", "refresh", "step", "trained"]);
+    t.deepEqual([...new Set(events.map(({ event }) => event))].sort(), [
+      "checkpoint",
+      "engine",
+      "evaluation",
+      "refresh",
+      "step",
+      "trained",
+    ]);
     const [trained] = events.filter(({ event }) => event === "trained");
     t.true((trained.embeddingBytes as number) < (trained.uncompressedBytes as number));
     t.true((trained.hitRate as number) > 0);

@@ -119,9 +119,7 @@ function cellsOfRow(row: SummaryRow): string[] {
     formatBytes(trainingBytes),
     number(auc),
     number(logLoss),
-    againstDense === undefined
-      ? ""
-      : `${signed(againstDense.difference)} [${againstDense.interval.map(signed).join(", ")}]`,
+    againstDense === undefined ? "" : `${signed(againstDense.difference)} [${againstDense.interval.map(signed).join(", ")}]`,
   ];
 }
 

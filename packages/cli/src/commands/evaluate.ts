@@ -1,11 +1,12 @@
 import { type Dataset, openDataset } from "@tt-rec/criteo-loader";
-import { type Dlrm, evaluate as evaluateModel, evaluateSlices, loadCheckpoint, type Split } from "@tt-rec/dlrm";
+import { type Dlrm, evaluate as evaluateModel, evaluateSlices, type Split } from "@tt-rec/dlrm";
 import { TtError } from "@tt-rec/tensor";
 import { nodeDirectory } from "@tt-rec/tensor/node";
 import type { EvaluateFlags } from "../options/command-options.ts";
 import type { ModelMachineSettings } from "../options/machine-options.ts";
 import { formatTable } from "../output/format.ts";
 import type { Reporter } from "../output/reporter.ts";
+import { checkColumns, loadModel } from "../run/load-model.ts";
 import { metricsText } from "../run/metrics-text.ts";
 import { withModelRuntime } from "../run/with-runtime.ts";
 
@@ -20,7 +21,8 @@ export async function evaluate(
   const data = await openDataset(nodeDirectory(dataset));
   const table = sliceBy === "" ? undefined : columnOf(data, sliceBy);
   await withModelRuntime(machine, reporter, async (runtime, tables) => {
-    const { model } = await loadCheckpoint(runtime, nodeDirectory(run), { ...tables, which });
+    const model = await loadModel(runtime, run, which, tables);
+    checkColumns(model, { ...data, schema: data.manifest.schema });
     const metrics = await evaluateModel(model, data, split, aucBins > 0 ? { aucBins } : {});
     reporter.line(`${run} on ${split}: ${metricsText(metrics)}`);
     reporter.event("evaluation", { run, split, ...metrics });

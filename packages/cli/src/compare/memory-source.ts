@@ -28,7 +28,8 @@ const LARGEST_BYTES = 2 ** 32;
 export async function readIntoMemory(data: Dataset): Promise<MemoryData> {
   const all = (["train", "validation", "test"] as const).map((split) => data.rows(split)).reduce((a, b) => a + b, 0);
   const bytes = 4 * all * (1 + data.denseFeatures + data.tableNames.length);
-  if (bytes > LARGEST_BYTES) throw new TtError("E_MEMORY", `the data set takes ${bytes} bytes in memory, more than ${LARGEST_BYTES}`);
+  if (bytes > LARGEST_BYTES)
+    throw new TtError("E_MEMORY", `the data set takes ${bytes} bytes in memory, more than ${LARGEST_BYTES}`);
   return {
     train: await readSplit(data, "train"),
     validation: await readSplit(data, "validation"),

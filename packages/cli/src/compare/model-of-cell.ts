@@ -17,7 +17,12 @@ export interface CellModel {
 }
 
 /** The model of a cell: the base model of the settings, with the compared tables stored by the cell's method. */
-export function modelOfCell({ method, embeddingDim, budget }: Cell, data: PreparedData, base: TrainSettings, cachePart: number): CellModel {
+export function modelOfCell(
+  { method, embeddingDim, budget }: Cell,
+  data: PreparedData,
+  base: TrainSettings,
+  cachePart: number,
+): CellModel {
   const { compared, counts, shape } = data;
   const rows = compared.map((t) => shape.cardinalities[t]);
   const uncompressedBytes = rows.reduce((sum, n) => sum + 4 * n * embeddingDim, 0);

@@ -85,7 +85,8 @@ async function trainCell(
   const isOfCell = ({ method, budget }: Result): boolean => method === cell.method && budget === cell.budget;
   const own = same.find(isOfCell);
   // A method at its least is the same model under all smaller budgets: it is trained once, and has a line for each.
-  const known = own ?? (same.length > 0 ? await file.add({ ...same[0], ...cell, budgetBytes, isReached: sized.isReached }) : undefined);
+  const known =
+    own ?? (same.length > 0 ? await file.add({ ...same[0], ...cell, budgetBytes, isReached: sized.isReached }) : undefined);
   if (known !== undefined) {
     onResult(known, false);
     return known;
@@ -95,8 +96,7 @@ async function trainCell(
   const started = performance.now();
   const plain = data.source(cell.numbering);
   const counts = data.countsOf(cell.numbering);
-  const source =
-    unknownShare === 0 ? plain : replaceRareIds(plain, { counts, share: unknownShare, seed, atMost: rareAtMost });
+  const source = unknownShare === 0 ? plain : replaceRareIds(plain, { counts, share: unknownShare, seed, atMost: rareAtMost });
   const { step, validation, test, bytes } = await trainOnce(runtime, source, config, training, plan, kind === "run");
   const hotRows = (table: number): number => {
     const { embedding } = config.tables[table];

@@ -54,9 +54,15 @@ export function sizeMethod(method: Method, request: SizeRequest): SizedMethod {
   const largest = Math.max(...rows);
   switch (method) {
     case "dense":
-      return sized(request, rows.map((n) => choice({ kind: "dense" }, 4 * n * embeddingDim)));
+      return sized(
+        request,
+        rows.map((n) => choice({ kind: "dense" }, 4 * n * embeddingDim)),
+      );
     case "removed":
-      return sized(request, rows.map(() => choice({ kind: "removed" }, 0)));
+      return sized(
+        request,
+        rows.map(() => choice({ kind: "removed" }, 0)),
+      );
     case "hash":
       return largestFitting(request, 1, largest, (s) =>
         rows.map((n) => {

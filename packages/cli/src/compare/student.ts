@@ -6,7 +6,10 @@ export interface Interval {
 }
 
 /** Student's t by degrees of freedom, from 1: 95 % of its mass is within so many standard errors. */
-const T_95 = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.16, 2.145, 2.131, 2.12, 2.11, 2.101, 2.093];
+const T_95 = [
+  12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.16, 2.145, 2.131, 2.12, 2.11, 2.101,
+  2.093,
+];
 /** From 20 degrees on, the value of 20 is wide enough. */
 const T_95_BEYOND = 2.086;
 

@@ -1,5 +1,5 @@
 import type { Split } from "@tt-rec/dlrm";
-import type { ShapeRule } from "@tt-rec/tt-math";
+import type { CoreStorage, ShapeRule } from "@tt-rec/tt-math";
 import type { GenerateOptions } from "../commands/generate.ts";
 import type { PrepareSettings } from "../commands/prepare.ts";
 import { type BytesSetting, bytesOption } from "./bytes-option.ts";
@@ -129,7 +129,7 @@ export interface EvaluateFlags {
 }
 
 /** Which model of a run; `evaluate`, `predict` and `export` share it. */
-export const WHICH: OptionSpec<"best" | "latest"> = choiceOption(
+const WHICH: OptionSpec<"best" | "latest"> = choiceOption(
   "best",
   ["best", "latest"],
   "Which model of the run: that of the best evaluation, if --best-by ranked them, or the latest",
@@ -146,6 +146,34 @@ export const EVALUATE_OPTIONS: OptionSpecs<EvaluateFlags> = {
   ),
   sliceBy: textOption("", "column", "Also measures the rows by the ids of this column"),
   slices: integerOption(10, 1, "How many of its most frequent ids have a slice of their own"),
+};
+
+/** Flags of `predict`. */
+export interface PredictFlags {
+  /** Schema file of the rows' table; "" for Criteo's columns. */
+  readonly schema: string;
+  /** Which model of the run. */
+  readonly which: "best" | "latest";
+}
+
+/** Flags of `predict`. */
+export const PREDICT_OPTIONS: OptionSpecs<PredictFlags> = {
+  schema: textOption("", "file", "Schema that the data set was prepared with; without it, rows are Criteo's"),
+  which: WHICH,
+};
+
+/** Flags of `export`. */
+export interface ExportFlags {
+  /** How the numbers of TT-cores are stored. */
+  readonly storage: CoreStorage;
+  /** Which model of the run. */
+  readonly which: "best" | "latest";
+}
+
+/** Flags of `export`. */
+export const EXPORT_OPTIONS: OptionSpecs<ExportFlags> = {
+  storage: choiceOption<CoreStorage>("float32", ["float32", "float16", "int8"], "How the numbers of TT-cores are stored"),
+  which: WHICH,
 };
 
 /** Reads the settings that flags give; the others stay away. Throws `E_OPTION`. */
