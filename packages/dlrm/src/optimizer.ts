@@ -11,7 +11,7 @@ export type OptimizerKind = "sgd" | "adagrad" | "rowWiseAdagrad" | "adam";
  * accumulators that belong to the parameters.
  *
  * Embeddings are updated only in the rows, or slices of cores, that the batch touched: accumulators of others neither grow
- * nor decay. For Adam that is PyTorch's `SparseAdam`.
+ * nor decay. For Adam that is PyTorch's `SparseAdam`, with eps behind the bias correction.
  */
 export interface OptimizerConfig {
   /** The rule. Row-wise Adagrad is for embeddings (one accumulator a row or core slice); dense layers follow Adagrad then, as in DLRM. */

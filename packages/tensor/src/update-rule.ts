@@ -58,7 +58,7 @@ export interface RowWiseAdagradRule {
 /**
  * `m = beta1 * m + (1 - beta1) * g'; v = beta2 * v + (1 - beta2) * g'^2` with `g' = scale * g`, then
  * `w -= learningRate * (m / (1 - beta1^step)) / (sqrt(v / (1 - beta2^step)) + eps)`; Kingma and Ba, arXiv 1412.6980. On some
- * slices only it is PyTorch's `SparseAdam`: the step counts all updates, not those of a slice.
+ * slices only it is PyTorch's `SparseAdam`, but for the place of eps: the step counts all updates, not those of a slice.
  */
 export interface AdamRule {
   /** Names the rule. */
