@@ -31,7 +31,7 @@ export interface SizedMethod {
 }
 
 /** How a table is stored. */
-export interface SizedTable {
+interface SizedTable {
   /** The choice, without a cache. */
   readonly embedding: EmbeddingConfig;
   /** Rows of the cache in front of TT-cores; 0 for none. */

@@ -15,7 +15,7 @@ import {
 import { SHAPES } from "./shapes-option.ts";
 
 /** How samples are mixed; true and false are `total` and `none`. */
-export type ShuffleSetting = boolean | "day";
+type ShuffleSetting = boolean | "day";
 
 /** Everything that determines a training run, besides the data set. */
 export interface TrainSettings {
