@@ -17,12 +17,6 @@ const STATE_PREFIXES: Readonly<Record<StatefulKind, string>> = {
 /** The rules that keep accumulators. */
 export const STATEFUL_KINDS: readonly StatefulKind[] = ["adagrad", "rowWiseAdagrad", "momentum", "adam"];
 
-/** Extents of the accumulators of a rule for weights of some shape: one an element, two an element for Adam, or one a slice. */
-export function stateShapeOf(kind: StatefulKind, shape: readonly number[]): readonly number[] {
-  if (kind === "rowWiseAdagrad") return shape.slice(0, 1);
-  return kind === "adam" ? [2, ...shape] : shape;
-}
-
 /** Name and shape of trainable weights, and of the optimizer state that may belong to them, wherever the numbers live. */
 export class ParameterLayout {
   /** Name in the state of its owner. */
@@ -55,9 +49,10 @@ export class ParameterLayout {
     return STATE_PREFIXES[kind] + this.name;
   }
 
-  /** Extents of the accumulators of a rule. */
+  /** Extents of the accumulators of a rule: one an element, two an element for Adam, or one a slice. */
   stateShape(kind: StatefulKind): readonly number[] {
-    return stateShapeOf(kind, this.shape);
+    if (kind === "rowWiseAdagrad") return this.shape.slice(0, 1);
+    return kind === "adam" ? [2, ...this.shape] : this.shape;
   }
 
   /** Throws `E_MISMATCH` unless a state has the weights, and whatever it has of this parameter in the right shape. */

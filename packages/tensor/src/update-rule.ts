@@ -108,7 +108,7 @@ function checkDecay(name: string, value: number): void {
 }
 
 /** The value of eps, with its default. */
-export function epsOf({ kind, eps = kind === "adam" ? 1e-8 : 1e-10 }: AdagradRule | RowWiseAdagradRule | AdamRule): number {
+function epsOf({ kind, eps = kind === "adam" ? 1e-8 : 1e-10 }: AdagradRule | RowWiseAdagradRule | AdamRule): number {
   return eps;
 }
 

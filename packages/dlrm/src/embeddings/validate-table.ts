@@ -2,7 +2,7 @@ import { TtError } from "@tt-rec/tensor";
 import type { EmbeddingConfig, TableConfig } from "./embedding-config.ts";
 
 /** Every way of storing a table. */
-export const EMBEDDING_KINDS: readonly EmbeddingConfig["kind"][] = [
+const EMBEDDING_KINDS: readonly EmbeddingConfig["kind"][] = [
   "dense",
   "tt",
   "hash",
