@@ -8,7 +8,8 @@ import { numberIds } from "../src/compare/number-ids.ts";
 import { meanInterval } from "../src/compare/student.ts";
 import { eventsOf, inFolder, type Outcome, ttRec } from "./support.ts";
 
-const MODEL = "--bottom-mlp 8-4 --top-mlp 8-1 --optimizer adagrad --batch-size 100 --shuffle --cache-warmup 3 --cache-refresh 5".split(" ");
+const MODEL =
+  "--bottom-mlp 8-4 --top-mlp 8-1 --optimizer adagrad --batch-size 100 --shuffle --cache-warmup 3 --cache-refresh 5".split(" ");
 const PLAIN = "--simd simd --blas off --threads 1".split(" ");
 
 async function run(t: ExecutionContext, ...args: string[]): Promise<Outcome> {
@@ -30,7 +31,18 @@ test("every method is tuned alike, run with every seed, and compared with the un
   await withData(t, async (path) => {
     const methods = ["dense", "tt", "tt-cached", "hash", "low-rank", "hot-rows", "removed"];
     const flags = ["--methods", methods.join(","), "--budgets", "3,100000", "--dims", "4", "--seeds", "1,2", "--largest", "2"];
-    const args = ["compare", "--dataset", path("data"), "--out", path("out"), ...flags, "--table-rates", "0.05,0.1", ...MODEL, ...PLAIN];
+    const args = [
+      "compare",
+      "--dataset",
+      path("data"),
+      "--out",
+      path("out"),
+      ...flags,
+      "--table-rates",
+      "0.05,0.1",
+      ...MODEL,
+      ...PLAIN,
+    ];
     const events = eventsOf(await run(t, ...args, "--json", "--report", path("report.html")));
     const trainings = events.filter(({ event }) => event === "training");
     const lines = readFileSync(path("out/results.jsonl"), "utf8").trimEnd().split("\n");
@@ -94,9 +106,24 @@ test("data sets of other id orders join the table; hashed ids need no dictionary
   await withData(t, async (path) => {
     const prepare = ["prepare", path("log.tsv"), "--days", "3", "--out"];
     await run(t, ...prepare, path("hashed"), "--id-order", "hash", "--hash-size", "2000");
-    const flags = ["--methods", "dense,hash", "--budgets", "10", "--dims", "4", "--seeds", "1", "--largest", "3", "--table-rates", "0.1"];
+    const flags = [
+      "--methods",
+      "dense,hash",
+      "--budgets",
+      "10",
+      "--dims",
+      "4",
+      "--seeds",
+      "1",
+      "--largest",
+      "3",
+      "--table-rates",
+      "0.1",
+    ];
     const datasets = `${path("data")},${path("hashed")}`;
-    const events = eventsOf(await run(t, "compare", "--dataset", datasets, "--out", path("out"), ...flags, ...MODEL, ...PLAIN, "--json"));
+    const events = eventsOf(
+      await run(t, "compare", "--dataset", datasets, "--out", path("out"), ...flags, ...MODEL, ...PLAIN, "--json"),
+    );
     const rows = events.filter(({ event }) => event === "summary");
     t.deepEqual(rows.map(({ method, order, dictionaryBytes }) => `${method} ${order} ${Number(dictionaryBytes) > 0}`).sort(), [
       "dense first-seen true",
@@ -106,7 +133,10 @@ test("data sets of other id orders join the table; hashed ids need no dictionary
       "hash random true",
     ]);
     t.is(new Set(rows.map(({ testRows }) => testRows)).size, 1);
-    t.regex((await ttRec("compare", "--dataset", path("data"), "--out", path("out"), "--methods", "magic")).stderr, /a list of dense, tt/);
+    t.regex(
+      (await ttRec("compare", "--dataset", path("data"), "--out", path("out"), "--methods", "magic")).stderr,
+      /a list of dense, tt/,
+    );
     t.is((await ttRec("compare")).code, 2);
     t.is((await ttRec("compare", path("x"), "--dataset", path("data"))).code, 2);
   });
@@ -115,7 +145,10 @@ test("data sets of other id orders join the table; hashed ids need no dictionary
 async function batchesOf(source: BatchSource, request: Parameters<BatchSource["batches"]>[0]): Promise<Batch[]> {
   const batches: Batch[] = [];
   for await (const { size, labels, dense, bags } of source.batches(request)) {
-    const copied = bags.map(({ indices, offsets }) => ({ indices: indices.slice(), ...(offsets && { offsets: offsets.slice() }) }));
+    const copied = bags.map(({ indices, offsets }) => ({
+      indices: indices.slice(),
+      ...(offsets && { offsets: offsets.slice() }),
+    }));
     batches.push({ size, labels: labels.slice(), dense: dense.slice(), bags: copied });
   }
   return batches;
@@ -132,7 +165,10 @@ test("batches from memory are those of the data set; shuffled they are the same 
     }
     const rowsOf = (batches: Batch[]): string[] =>
       batches.flatMap(({ size, labels, dense, bags }) =>
-        Array.from({ length: size }, (_, i) => `${labels[i]} ${dense.slice(13 * i, 13 * (i + 1))} ${bags.map(({ indices }) => indices[i])}`),
+        Array.from(
+          { length: size },
+          (_, i) => `${labels[i]} ${dense.slice(13 * i, 13 * (i + 1))} ${bags.map(({ indices }) => indices[i])}`,
+        ),
       );
     const plain = rowsOf(await batchesOf(source, { split: "train", batchSize: 100 }));
     const shuffled = { split: "train", batchSize: 100, shuffle: true, seed: 3 } as const;

@@ -98,6 +98,65 @@ test("an interrupted run saves itself, ends with the signal's exit code, and goe
   });
 });
 
+test("a run stops early, tests its best model, keeps the latest checkpoints, and reports itself", async (t) => {
+  await inFolder(async (path) => {
+    await run(t, "generate", path("log.tsv"), "--rows", "3000", "--scale", "0.001");
+    await run(t, "prepare", path("log.tsv"), "--out", path("data"), "--days", "3");
+    const stop = "--epochs 50 --evaluate-every 5 --best-by auc --patience 3 --checkpoint-every 4 --keep-checkpoints 3".split(" ");
+    const fast = SMALL.map((flag) => (flag === "0.02" ? "0.3" : flag));
+    const args = ["train", path("data"), "--out", path("run"), ...fast, ...stop, "--report", path("r.html")];
+    const events = eventsOf(await run(t, ...args, "--json"));
+    const evaluations = events.filter(({ event }) => event === "evaluation");
+    t.is(events.filter(({ event }) => event === "stop").length, 1);
+    const best = evaluations.reduce((a, b) => (Number(b.auc) > Number(a.auc) ? b : a));
+    t.is(evaluations.length - 1 - evaluations.indexOf(best), 3);
+    const trained = events.at(-1);
+    t.is(trained?.testedStep, best.step);
+    t.true(Number(trained?.steps) > Number(best.step));
+    const tested = eventsOf(await run(t, "evaluate", path("run"), path("data"), "--json"))[1];
+    t.is(tested.auc, (trained?.test as { auc: number }).auc);
+    const latest = eventsOf(await run(t, "evaluate", path("run"), path("data"), "--which", "latest", "--json"))[1];
+    t.not(latest.auc, tested.auc);
+    t.is(readdirSync(path("run")).filter((file) => file.startsWith("weights-")).length, 4);
+    t.regex(readFileSync(path("r.html"), "utf8"), /AUC on the validation rows/);
+    const [step] = events.filter(({ event }) => event === "step");
+    t.true(Number(step.samplesPerSecond) > 0 && Number(step.secondsLeft) > 0);
+    // What has stopped stays so.
+    const again = eventsOf(await run(t, ...args, "--resume", "--json"));
+    t.false(again.some(({ event }) => event === "step"));
+    t.is((await ttRec(...args.slice(0, 4), ...SMALL, "--patience", "2", "--replace")).code, 2);
+    await run(
+      t,
+      "train",
+      path("data"),
+      "--out",
+      path("rare"),
+      ...SMALL,
+      "--steps",
+      "7",
+      "--epochs",
+      "0",
+      "--unknown-share",
+      "0.3",
+      "--shuffle",
+      "day",
+    );
+    const other = await ttRec(
+      "train",
+      path("data"),
+      "--out",
+      path("rare"),
+      ...SMALL,
+      "--epochs",
+      "1",
+      "--resume",
+      "--shuffle",
+      "day",
+    );
+    t.is(other.code, 4);
+  });
+});
+
 test("a run or a data set is not overwritten unless that is asked for", async (t) => {
   await inFolder(async (path) => {
     await run(t, "generate", path("log.tsv"), "--rows", "1000", "--scale", "0.001");
@@ -178,6 +237,8 @@ test("a config file gives settings, and its mistakes are named", async (t) => {
     await run(t, "train", path("data"), "--out", path("run"), "--config", path("config.json"), "--batch-size", "60");
     const record = JSON.parse(readFileSync(join(path("run"), "run.json"), "utf8")) as { settings: Record<string, unknown> };
     t.like(record.settings, { embeddingDim: 4, batchSize: 60, ttTables: 2 });
+    const checkpoint = JSON.parse(readFileSync(join(path("run"), "checkpoint.json"), "utf8")) as { settings: object };
+    t.deepEqual(checkpoint.settings, record.settings, "the resolved settings, all of them");
     writeFileSync(path("config.json"), "{");
     t.is((await ttRec("train", path("data"), "--out", path("z"), "--config", path("config.json"))).code, 2);
   });

@@ -87,11 +87,13 @@ export function renumbered(data: MemoryData, maps: readonly Uint32Array[]): Memo
   return { train: renumber(data.train), validation: renumber(data.validation), test: renumber(data.test) };
 }
 
-/** Batches of data in memory; a shuffle mixes all rows, by seed and epoch. Throws `E_OPTION` if negatives are to be left out. */
+/** Batches of data in memory; a shuffle mixes all rows, by seed and epoch. Throws `E_OPTION` if negatives are to be left out,
+ * or the shuffle is to stay within days. */
 export function memorySource(data: MemoryData): BatchSource {
   return {
     rows: (split) => data[split].rows,
     async *batches({ split, batchSize, shuffle = false, dropNegatives = 0, seed = 0, epoch = 0, start = 0 }: BatchRequest) {
+      if (shuffle === "day") throw new TtError("E_OPTION", "data in memory have no days to shuffle within");
       if (dropNegatives > 0) throw new TtError("E_OPTION", "data in memory are taken whole; dropNegatives is not for them");
       const all = data[split];
       const order = shuffle === false || shuffle === "none" ? undefined : permutation(all.rows, seed, epoch);
