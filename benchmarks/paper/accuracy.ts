@@ -1,10 +1,10 @@
-import type { BatchSource, DlrmConfig, EmbeddingConfig, OptimizerConfig } from "@tt-rec/dlrm";
+import type { BatchSource, DlrmConfig, EmbeddingConfig } from "@tt-rec/dlrm";
 import { Runtime } from "@tt-rec/tensor";
 import { quantile } from "@tt-rec/testing";
 import type { Initializer } from "@tt-rec/tt-math";
-import { topTables } from "../common/top-tables.ts";
 import { lineChart } from "./harness/charts.ts";
 import { prepareCriteo } from "./harness/criteo-data.ts";
+import { BATCH_SIZE, type CriteoTables, criteoModel, EMBEDDING_DIM, OPTIMIZER } from "./harness/criteo-model.ts";
 import type { Claim, Figure, FigureContext, Line, Measurement, PageTable } from "./harness/figure.ts";
 import { bytesText, timesText } from "./harness/format.ts";
 import { hashLargest } from "./harness/hashed-source.ts";
@@ -17,9 +17,8 @@ const SETTINGS = {
   quick: { ranks: [8, 16, 32], seeds: 3, epochs: 1 },
   full: { ranks: [8, 16, 32, 64], seeds: 5, epochs: 1 },
 } as const;
-const EMBEDDING_DIM = 16;
-const BATCH = 128;
-const OPTIMIZER: OptimizerConfig = { kind: "adagrad", learningRate: 0.02 };
+/** Points of accuracy that comparable embeddings may differ by. */
+const COMPARABLE = 0.2;
 /** Rank at which initializers and other embeddings are compared, with the seven largest tables. */
 const RANKS = 16;
 
@@ -51,7 +50,7 @@ const figure: Figure = {
     const runtime = await Runtime.create({ threads: 1 });
     try {
       for (const { id, case: parameters, config, source } of contenders(dataset, context)) {
-        const training = { config, optimizer: OPTIMIZER, batchSize: BATCH, epochs };
+        const training = { config, optimizer: OPTIMIZER, batchSize: BATCH_SIZE, epochs };
         yield measurement(id, { ...parameters, epochs }, name, await trainSeeds(runtime, source, training, seeds));
       }
     } finally {
@@ -89,37 +88,34 @@ at learning rates of their own are compared on ml-1m and gowalla.",
   }),
 };
 
-function* contenders(dataset: BatchSource & { cardinalities: readonly number[]; denseFeatures: number }, { mode }: FigureContext) {
-  const { cardinalities, denseFeatures } = dataset;
-  const model = (tables: DlrmConfig["tables"]): DlrmConfig => ({
-    ...{ denseFeatures, embeddingDim: EMBEDDING_DIM, bottomMlp: [64, EMBEDDING_DIM], topMlp: [64, 1], tables },
-  });
+function* contenders(dataset: BatchSource & CriteoTables, { mode }: FigureContext): Generator<Contender> {
+  const { cardinalities } = dataset;
   const tt = (count: number, ranks: number, initializer?: Initializer): DlrmConfig => {
     const embedding: EmbeddingConfig = { kind: "tt", ranks, ...(initializer && { initializer }) };
-    return model(topTables(cardinalities, count, () => embedding));
+    return criteoModel(dataset, count, () => embedding);
   };
   const ranked = (count: number, ranks: number, group: string, name: string): Contender => ({
     ...{ id: `${group}/${name}`, case: { group, name, tables: count, ranks }, config: tt(count, ranks), source: dataset },
   });
-  yield { id: "uncompressed", case: { group: "ranks", name: "uncompressed", tables: 0 }, config: tt(0, 1), source: dataset } as Contender;
+  yield { id: "uncompressed", case: { group: "ranks", name: "uncompressed", tables: 0 }, config: tt(0, 1), source: dataset };
   for (const count of COUNTS) {
     for (const ranks of SETTINGS[mode].ranks) yield ranked(count, ranks, "ranks", `${count} tables, R = ${ranks}`);
   }
   for (const [name, initializer] of Object.entries(INITIALIZERS)) {
     const parameters = { group: "initializers", name, tables: 7, ranks: RANKS };
-    yield { id: `initializers/${name}`, case: parameters, config: tt(7, RANKS, initializer), source: dataset } as Contender;
+    yield { id: `initializers/${name}`, case: parameters, config: tt(7, RANKS, initializer), source: dataset };
   }
   yield ranked(7, RANKS, "methods", "TT");
   // Hash, QR, mixed dimension and low rank of `dlrm` join here, each at the bytes of the TT-cores.
   const hashed = hashLargest(dataset, cardinalities, { tables: 7, ranks: RANKS, embeddingDim: EMBEDDING_DIM });
-  const config = model(topTables(hashed.cardinalities, 0, () => ({ kind: "dense" })));
-  yield { id: "methods/hash", case: { group: "methods", name: "hash, x mod N", tables: 7 }, config, source: hashed.source } as Contender;
+  const config = criteoModel({ ...dataset, cardinalities: hashed.cardinalities }, 0);
+  yield { id: "methods/hash", case: { group: "methods", name: "hash, x mod N", tables: 7 }, config, source: hashed.source };
 }
 
 function measurement(id: string, parameters: Measurement["case"], data: string, runs: readonly Trained[]): Measurement {
   const median = (of: (run: Trained) => number): number => quantile(runs.map(of), 0.5);
   return {
-    ...{ id, case: { ...parameters, batchSize: BATCH }, engine: "wasm-relaxed", phase: "test", unit: "accuracy", data },
+    ...{ id, case: { ...parameters, batchSize: BATCH_SIZE }, engine: "wasm-relaxed", phase: "test", unit: "accuracy", data },
     values: runs.map(({ metrics }) => metrics.accuracy),
     also: {
       ...{ auc: median((run) => run.metrics.auc), logLoss: median((run) => run.metrics.logLoss), bytes: runs[0].bytes },
@@ -140,13 +136,13 @@ function outcomeTable(caption: string, own: readonly Line[], lines: readonly Lin
   const { median: accuracy, also: uncompressed } = baseline(lines);
   return {
     caption,
-    head: ["embeddings", "accuracy", "±", "difference", "AUC", "log-loss", "bytes", "ratio"],
+    head: ["embeddings", "accuracy", "±", "difference, points", "AUC", "log-loss", "bytes", "ratio"],
     rows: own.map(({ case: { name }, median, p10, p90, also }) => [
       String(name),
       median.toFixed(4),
       // The 10th and 90th percentile of a few runs lie at eight tenths of their range.
       ((p90 - p10) / 1.6).toFixed(4),
-      `${(100 * (median - accuracy)).toFixed(2)} %`,
+      (100 * (median - accuracy)).toFixed(2),
       also.auc.toFixed(4),
       also.logLoss.toFixed(4),
       bytesText(also.bytes),
@@ -160,7 +156,7 @@ function claims(lines: readonly Line[]): Claim[] {
   const losses = ttLines(lines).map(({ median }) => 100 * (accuracy - median));
   const [least, most] = [Math.min(...losses), Math.max(...losses)].map((loss) => `${loss.toFixed(2)} %`);
   const methods = lines.filter(({ case: { group } }) => group === "methods");
-  const [tt, hash] = methods.map(({ median }) => `${(100 * median).toFixed(2)} %`);
+  const [tt, hash] = methods.map(({ median }) => 100 * median);
   return [
     {
       ...{ deck: "Kaggle loses 0.03 % to 0.3 % of accuracy", ours: `${least} to ${most}`, verdict: Math.max(...losses) <= 0.3 ? "reached" : "not reached" },
@@ -172,7 +168,8 @@ The whole file goes through the same command`,
       reason: "10,000 rows of Terabyte are on the machine that measured; the deck itself notes that its baseline has improved since",
     },
     {
-      ...{ deck: "hashed embeddings are comparable", ours: `TT ${tt}, hashed ${hash}`, verdict: "reached" },
+      ...{ deck: "hashed embeddings are comparable", ours: `TT ${tt.toFixed(2)} %, hashed ${hash.toFixed(2)} %` },
+      verdict: Math.abs(tt - hash) <= COMPARABLE ? "reached" : "not reached",
       reason: "at equal bytes, 7 tables; between seeds the accuracies move about as much",
     },
   ];
