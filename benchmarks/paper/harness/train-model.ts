@@ -19,8 +19,6 @@ export interface Trained {
   readonly bytes: number;
   /** Median wall time of a step in ms. */
   readonly stepMs: number;
-  /** Processor time of the training over its steps, in ms, the reading of batches included. */
-  readonly cpuMs: number;
   /** Share of the lookups in cached tables that their caches answered; NaN without a cache. */
   readonly hitRate: number;
   /** Time that the caches spent in refreshes, in ms. */
@@ -36,18 +34,15 @@ export async function trainModel(
   const model = new Dlrm(runtime, config, createRng(seed));
   try {
     const times: number[] = [];
-    const before = process.cpuUsage();
     for await (const event of train(model, source, { epochs, batchSize, optimizer, shuffle: epochs > 1, seed })) {
       if (event.kind === "step") times.push(event.milliseconds);
     }
-    const { user, system } = process.cpuUsage(before);
     const caches = model.tables.flatMap(({ cache }) => (cache === undefined ? [] : [cache.metrics]));
     const sum = (of: (cache: (typeof caches)[number]) => number): number => caches.reduce((total, cache) => total + of(cache), 0);
     return {
       metrics: await evaluate(model, source, "test"),
       bytes: model.embeddingParameterBytes,
       stepMs: quantile(times, 0.5),
-      cpuMs: (user + system) / 1000 / times.length,
       hitRate: sum(({ hits }) => hits) / sum(({ lookups }) => lookups),
       refreshMs: sum(({ refreshMilliseconds }) => refreshMilliseconds),
     };
