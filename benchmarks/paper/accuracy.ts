@@ -62,7 +62,8 @@ const figure: Figure = {
     charts: [
       {
         name: "",
-        caption: "Accuracy on the test rows by the bytes of all embeddings, medians over seeds; the dashed line is the uncompressed model.",
+        caption:
+          "Accuracy on the test rows by the bytes of all embeddings, medians over seeds; the dashed line is the uncompressed model.",
         spec: lineChart({
           data: ttLines(lines).map(({ case: { tables }, median, also }) => ({
             ...{ tables: `${tables} largest tables`, megabytes: also.bytes / 1e6, accuracy: 100 * median },
@@ -74,9 +75,21 @@ const figure: Figure = {
       },
     ],
     tables: [
-      outcomeTable("Tables and ranks", lines.filter(({ case: c }) => c.group === "ranks"), lines),
-      outcomeTable(`Initializers, 7 tables at R = ${RANKS}, all at one learning rate`, lines.filter(({ case: c }) => c.group === "initializers"), lines),
-      outcomeTable(`Other ways to the same bytes, 7 tables at R = ${RANKS}`, lines.filter(({ case: c }) => c.group === "methods"), lines),
+      outcomeTable(
+        "Tables and ranks",
+        lines.filter(({ case: c }) => c.group === "ranks"),
+        lines,
+      ),
+      outcomeTable(
+        `Initializers, 7 tables at R = ${RANKS}, all at one learning rate`,
+        lines.filter(({ case: c }) => c.group === "initializers"),
+        lines,
+      ),
+      outcomeTable(
+        `Other ways to the same bytes, 7 tables at R = ${RANKS}`,
+        lines.filter(({ case: c }) => c.group === "methods"),
+        lines,
+      ),
     ],
     text: [
       "Medians over seeds; ± is half the range. A difference to the uncompressed model that is smaller than that says nothing. Hashed tables have \
@@ -159,13 +172,18 @@ function claims(lines: readonly Line[]): Claim[] {
   const [tt, hash] = methods.map(({ median }) => 100 * median);
   return [
     {
-      ...{ deck: "Kaggle loses 0.03 % to 0.3 % of accuracy", ours: `${least} to ${most}`, verdict: Math.max(...losses) <= 0.3 ? "reached" : "not reached" },
+      ...{
+        deck: "Kaggle loses 0.03 % to 0.3 % of accuracy",
+        ours: `${least} to ${most}`,
+        verdict: Math.max(...losses) <= 0.3 ? "reached" : "not reached",
+      },
       reason: `on ${lines[0].data}. The tables of a sample have few rows, most seen once: this says little of tables of ten million well-trained rows. \
 The whole file goes through the same command`,
     },
     {
       ...{ deck: "Terabyte gains 0.23 % to 0.4 %", ours: "none", verdict: "not tested" },
-      reason: "10,000 rows of Terabyte are on the machine that measured; the deck itself notes that its baseline has improved since",
+      reason:
+        "10,000 rows of Terabyte are on the machine that measured; the deck itself notes that its baseline has improved since",
     },
     {
       ...{ deck: "hashed embeddings are comparable", ours: `TT ${tt.toFixed(2)} %, hashed ${hash.toFixed(2)} %` },

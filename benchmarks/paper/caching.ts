@@ -47,7 +47,11 @@ table at a hit rate of 90 %; 0.01 % of the table's memory is enough; a longer wa
         spec: lineChart({
           data: part(lines, "crossover")
             .filter(({ case: { name } }) => name !== "uncompressed")
-            .map(({ case: { name, hitRate }, also }) => ({ embedding: String(name), hitRate: 100 * Number(hitRate), times: also.timesSlower })),
+            .map(({ case: { name, hitRate }, also }) => ({
+              embedding: String(name),
+              hitRate: 100 * Number(hitRate),
+              times: also.timesSlower,
+            })),
           x: { field: "hitRate", title: "hit rate, %" },
           y: { field: "times", title: "times the uncompressed step" },
           ...{ series: "embedding", level: 1 },
@@ -59,7 +63,11 @@ table at a hit rate of 90 %; 0.01 % of the table's memory is enough; a longer wa
         spec: lineChart({
           data: part(lines, "size")
             .filter(({ case: { share } }) => Number(share) > 0)
-            .map(({ case: { policy, share }, also }) => ({ policy: String(policy), share: 100 * Number(share), hitRate: 100 * also.hitRate })),
+            .map(({ case: { policy, share }, also }) => ({
+              policy: String(policy),
+              share: 100 * Number(share),
+              hitRate: 100 * also.hitRate,
+            })),
           x: { field: "share", title: "rows cached, %", scale: "log" },
           y: { field: "hitRate", title: "hit rate, %" },
           series: "policy",
@@ -112,7 +120,11 @@ function warmupTable(lines: readonly Line[]): PageTable {
     caption: "Length of the warm-up: 1 % of the rows cached, policy resident",
     head: ["warm-up, share of the epoch", "hit rate, warm-up included", "hit rate after it", "accuracy", "AUC", "ms a step"],
     rows: part(lines, "warmup").map(({ case: { warmup }, median, also }) => [
-      ...[`${Math.round(100 * Number(warmup))} %`, `${(100 * also.hitRate).toFixed(1)} %`, `${((100 * also.hitRate) / (1 - Number(warmup))).toFixed(1)} %`],
+      ...[
+        `${Math.round(100 * Number(warmup))} %`,
+        `${(100 * also.hitRate).toFixed(1)} %`,
+        `${((100 * also.hitRate) / (1 - Number(warmup))).toFixed(1)} %`,
+      ],
       ...[median.toFixed(4), also.auc.toFixed(4), also.stepMs.toFixed(2)],
     ]),
   };
@@ -138,7 +150,9 @@ function claims(lines: readonly Line[]): Claim[] {
     },
     {
       deck: "with the cache TT crosses the uncompressed table at a hit rate of 90 %",
-      ours: crossovers.map(({ name, at }) => `${name}: ${at === undefined ? "never" : `${Math.round(100 * Number(at))} %`}`).join("; "),
+      ours: crossovers
+        .map(({ name, at }) => `${name}: ${at === undefined ? "never" : `${Math.round(100 * Number(at))} %`}`)
+        .join("; "),
       verdict: crossovers.some(({ at }) => at !== undefined && Number(at) <= 0.9) ? "reached" : "not reached",
       reason: "one table, one thread; the smallest measured hit rate at which the cached step is not slower",
     },
@@ -150,7 +164,9 @@ function claims(lines: readonly Line[]): Claim[] {
     },
     {
       deck: "a longer warm-up hits more afterwards",
-      ours: warmups.map((line) => `${Math.round(100 * Number(line.case.warmup))} %: ${(100 * rateAfter(line)).toFixed(1)} %`).join("; "),
+      ours: warmups
+        .map((line) => `${Math.round(100 * Number(line.case.warmup))} %: ${(100 * rateAfter(line)).toFixed(1)} %`)
+        .join("; "),
       verdict: rateAfter(warmups[warmups.length - 1]) > rateAfter(warmups[0]) ? "reached" : "not reached",
       reason: "warm-up as a share of the epoch, and hits after it; refreshes go on in all cases",
     },

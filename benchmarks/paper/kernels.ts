@@ -33,7 +33,11 @@ const figure: Figure = {
       if (median === undefined || ratio === undefined || rivalMedian === undefined) continue;
       yield {
         ...{ id: `torch/${id}`, case: { ...parameters, rival: `PyTorch, ${rival}` }, engine: "wasm-relaxed", phase, unit: "ms" },
-        ...{ values: [median], also: { rivalMs: rivalMedian, ratio }, data: "the lookups of the headline, in a table of 10,131,227 × 16" },
+        ...{
+          values: [median],
+          also: { rivalMs: rivalMedian, ratio },
+          data: "the lookups of the headline, in a table of 10,131,227 × 16",
+        },
       };
     }
   },
@@ -142,7 +146,12 @@ async function* measureRank(ranks: number, context: FigureContext): AsyncGenerat
 /** Bytes that a runtime holds after its first forward pass, without cores and output. */
 async function scratchBytes(ranks: number): Promise<number> {
   const runtime = await Runtime.create({ threads: 1 });
-  const run = lookupCall(runtime, ttTable(runtime, ranks), drawBags(uniformIds(TABLE.rows, createRng(1)), BATCH, 1, 1), "forward");
+  const run = lookupCall(
+    runtime,
+    ttTable(runtime, ranks),
+    drawBags(uniformIds(TABLE.rows, createRng(1)), BATCH, 1, 1),
+    "forward",
+  );
   const before = runtime.scratchBytes;
   await run();
   const grown = runtime.scratchBytes - before - 4 * BATCH * TABLE.embeddingDim;

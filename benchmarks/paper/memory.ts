@@ -30,7 +30,11 @@ const TABLES = [
     .map((rows) => ({ numEmbeddings: rows, embeddingDim: 16, rowShape: suggestShape(rows, 3), columnShape: [2, 2, 4] })),
 ];
 
-const EXACT = { engine: "arithmetic", phase: "plan", data: "published cardinalities of Criteo Kaggle and Terabyte, at full size" };
+const EXACT = {
+  engine: "arithmetic",
+  phase: "plan",
+  data: "published cardinalities of Criteo Kaggle and Terabyte, at full size",
+};
 
 /** Sizes of tables and models; arithmetic, so that every mode is the whole figure. */
 const figure: Figure = {
@@ -74,7 +78,13 @@ function* tableSizes(): Generator<Measurement> {
       const { numEmbeddings, embeddingDim } = table;
       yield {
         id: `table/${numEmbeddings}x${embeddingDim}/R${ranks}`,
-        case: { numEmbeddings, embeddingDim, rowShape: table.rowShape.join("x"), columnShape: table.columnShape.join("x"), ranks },
+        case: {
+          numEmbeddings,
+          embeddingDim,
+          rowShape: table.rowShape.join("x"),
+          columnShape: table.columnShape.join("x"),
+          ranks,
+        },
         ...{ ...EXACT, unit: "ratio", values: [compressionRatio(shape)] },
       };
     }
@@ -88,7 +98,13 @@ function* modelSizes(): Generator<Measurement> {
         const { bytes, ratio, uncompressedBytes } = planCompression({ ...tables, tables: count, ranks });
         yield {
           id: `${model.toLowerCase()}/top${count}/R${ranks}`,
-          ...{ case: { model, tables: count, ranks }, ...EXACT, unit: "ratio", values: [ratio], also: { bytes, uncompressedBytes } },
+          ...{
+            case: { model, tables: count, ranks },
+            ...EXACT,
+            unit: "ratio",
+            values: [ratio],
+            also: { bytes, uncompressedBytes },
+          },
         };
       }
     }
@@ -145,7 +161,11 @@ function claims(lines: readonly Line[]): Claim[] {
       reason: "10,131,227 × 16, row shape (200, 220, 250), R = 16",
     },
     {
-      ...{ deck: "the 5,000,000 × 24 example in three cores", ours: `${timesText(example.median)} at R = 16`, verdict: "reached" },
+      ...{
+        deck: "the 5,000,000 × 24 example in three cores",
+        ours: `${timesText(example.median)} at R = 16`,
+        verdict: "reached",
+      },
       reason: "480 MB become 400 R² + 1150 R floats; the deck gives no number",
     },
     {
@@ -158,10 +178,15 @@ function claims(lines: readonly Line[]): Claim[] {
     },
     {
       ...{ deck: "from 3 to 7 TT tables Terabyte shrinks 37.4x", ours: relative("Terabyte", 32), verdict: "reached" },
-      reason: "the size with 3 tables over the size with 7 at R = 32: a relative reduction; against the uncompressed model it is 95.5x",
+      reason:
+        "the size with 3 tables over the size with 7 at R = 32: a relative reduction; against the uncompressed model it is 95.5x",
     },
     {
-      ...{ deck: "from 3 to 7 TT tables Kaggle shrinks 46.5x", ours: `${relative("Kaggle", 16)} at R = 16`, verdict: "not reached" },
+      ...{
+        deck: "from 3 to 7 TT tables Kaggle shrinks 46.5x",
+        ours: `${relative("Kaggle", 16)} at R = 16`,
+        verdict: "not reached",
+      },
       reason: `the same quotient is ${[8, 16, 32, 64].map((r) => `${relative("Kaggle", r)} at R = ${r}`).join(", ")}; none is 46.5`,
     },
   ];

@@ -68,7 +68,13 @@ const figure: Figure = {
     tables: [
       {
         caption: `Processor time of a training sample in µs, ${BAGS} samples a batch; how many times slower than the uncompressed bag in the same round`,
-        head: ["P", "uncompressed", ...RANKS.flatMap((ranks) => [`R = ${ranks}`, "slower"]), "distinct rows a lookup", "distinct prefixes a lookup"],
+        head: [
+          "P",
+          "uncompressed",
+          ...RANKS.flatMap((ranks) => [`R = ${ranks}`, "slower"]),
+          "distinct rows a lookup",
+          "distinct prefixes a lookup",
+        ],
         rows: poolings(lines).map((pooling) => {
           const [dense, ...tts] = lines.filter(({ case: c }) => c.pooling === pooling);
           return [
@@ -98,7 +104,8 @@ reference's kernels, which compute every lookup, the gap grows instead; the deck
         deck: "the gap between TT and the uncompressed bag grows with P",
         ours: gap(lines),
         verdict: gapGrows(lines) ? "reached" : "not reached",
-        reason: "how many times slower at the smallest and the largest P; here lookups share the work of equal rows and prefixes, which works against it",
+        reason:
+          "how many times slower at the smallest and the largest P; here lookups share the work of equal rows and prefixes, which works against it",
       },
     ],
   }),

@@ -23,8 +23,20 @@ const NEVER = 2 ** 31;
 
 /** DLRM's published configurations. */
 const MODELS = {
-  Kaggle: { cardinalities: KAGGLE_CARDINALITIES, embeddingDim: 16, bottomMlp: [512, 256, 64, 16], topMlp: [512, 256, 1], batchSize: 128 },
-  Terabyte: { cardinalities: TERABYTE_CARDINALITIES, embeddingDim: 64, bottomMlp: [512, 256, 64], topMlp: [512, 512, 256, 1], batchSize: 2048 },
+  Kaggle: {
+    cardinalities: KAGGLE_CARDINALITIES,
+    embeddingDim: 16,
+    bottomMlp: [512, 256, 64, 16],
+    topMlp: [512, 256, 1],
+    batchSize: 128,
+  },
+  Terabyte: {
+    cardinalities: TERABYTE_CARDINALITIES,
+    embeddingDim: 64,
+    bottomMlp: [512, 256, 64],
+    topMlp: [512, 512, 256, 1],
+    batchSize: 2048,
+  },
 } as const;
 type Name = keyof typeof MODELS;
 
@@ -97,7 +109,11 @@ async function* measureModels(name: Name, context: FigureContext): AsyncGenerato
   const models = new Map<string, Dlrm>();
   for (const { name: variant, tables, ...rest } of VARIANTS) {
     const config = { denseFeatures: DENSE_FEATURES, embeddingDim, bottomMlp, topMlp };
-    const model = new Dlrm(runtime, { ...config, tables: topTables(rows, tables, (n) => embeddingOf(n, warmup.length, rest)) }, createRng(context.seed));
+    const model = new Dlrm(
+      runtime,
+      { ...config, tables: topTables(rows, tables, (n) => embeddingOf(n, warmup.length, rest)) },
+      createRng(context.seed),
+    );
     if (rest.cached) for (const batch of warmup) await model.train(batch, OPTIMIZER);
     models.set(variant, model);
     context.progress(`${name}: made ${variant}`);
@@ -123,7 +139,11 @@ async function* measureModels(name: Name, context: FigureContext): AsyncGenerato
   await runtime.close();
 }
 
-function embeddingOf(numEmbeddings: number, warmupSteps: number, { ranks, cached }: Pick<Variant, "ranks" | "cached">): EmbeddingConfig {
+function embeddingOf(
+  numEmbeddings: number,
+  warmupSteps: number,
+  { ranks, cached }: Pick<Variant, "ranks" | "cached">,
+): EmbeddingConfig {
   const rows = Math.max(1, Math.round(CACHE_SHARE * numEmbeddings));
   return { kind: "tt", ranks, ...(cached && { cache: { rows, warmupSteps, refreshEvery: NEVER } }) };
 }

@@ -26,14 +26,17 @@ export async function* cachedTraining(dataset: Dataset, data: string, context: F
     const training = { config, optimizer: OPTIMIZER, batchSize: BATCH_SIZE, epochs: 1 };
     return measurement(id, parameters, data, await trainSeeds(runtime, dataset, training, seeds));
   };
-  const cached = (share: number, warmup: number, policy: (typeof POLICIES)[number]) => (rows: number): EmbeddingConfig => {
-    const cacheRows = Math.max(1, Math.round(share * rows));
-    const schedule = { warmupSteps: Math.ceil(warmup * epoch), refreshEvery: Math.ceil(REFRESH * epoch) };
-    return { kind: "tt", ranks: RANKS, cache: { rows: cacheRows, policy, ...schedule } };
-  };
+  const cached =
+    (share: number, warmup: number, policy: (typeof POLICIES)[number]) =>
+    (rows: number): EmbeddingConfig => {
+      const cacheRows = Math.max(1, Math.round(share * rows));
+      const schedule = { warmupSteps: Math.ceil(warmup * epoch), refreshEvery: Math.ceil(REFRESH * epoch) };
+      return { kind: "tt", ranks: RANKS, cache: { rows: cacheRows, policy, ...schedule } };
+    };
   yield await run("none", { part: "size", share: 0, policy: "none" }, () => ({ kind: "tt", ranks: RANKS }));
   for (const policy of POLICIES) {
-    for (const share of SIZES) yield await run(`size/${policy}/${share}`, { part: "size", share, policy }, cached(share, WARMUPS[0], policy));
+    for (const share of SIZES)
+      yield await run(`size/${policy}/${share}`, { part: "size", share, policy }, cached(share, WARMUPS[0], policy));
   }
   for (const warmup of [...WARMUPS].sort()) {
     yield await run(`warmup/${warmup}`, { part: "warmup", share: WARMUP_SIZE, warmup }, cached(WARMUP_SIZE, warmup, "resident"));
@@ -45,11 +48,22 @@ function measurement(id: string, parameters: Measurement["case"], data: string, 
   const median = (of: (run: Trained) => number): number => quantile(runs.map(of), 0.5);
   const hitRate = median((run) => run.hitRate);
   return {
-    ...{ id, case: { ...parameters, ranks: RANKS, tables: TT_TABLES }, engine: "wasm-relaxed", phase: "test", unit: "accuracy", data },
+    ...{
+      id,
+      case: { ...parameters, ranks: RANKS, tables: TT_TABLES },
+      engine: "wasm-relaxed",
+      phase: "test",
+      unit: "accuracy",
+      data,
+    },
     values: runs.map(({ metrics }) => metrics.accuracy),
     also: {
       ...{ auc: median((run) => run.metrics.auc), logLoss: median((run) => run.metrics.logLoss), bytes: runs[0].bytes },
-      ...{ stepMs: median((run) => run.stepMs), refreshMs: median((run) => run.refreshMs), hitRate: Number.isNaN(hitRate) ? 0 : hitRate },
+      ...{
+        stepMs: median((run) => run.stepMs),
+        refreshMs: median((run) => run.refreshMs),
+        hitRate: Number.isNaN(hitRate) ? 0 : hitRate,
+      },
     },
   };
 }

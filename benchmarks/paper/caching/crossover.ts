@@ -13,7 +13,11 @@ const BATCHES = 16;
 /** Rows of the cache: 0.1 % of the table. */
 const CACHE_ROWS = 10_000;
 const RANKS = { tiny: [16], quick: [16, 32], full: [8, 16, 32, 64] } as const;
-const HIT_RATES = { tiny: [0, 0.9], quick: [0, 0.5, 0.7, 0.8, 0.9, 0.95, 1], full: [0, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98, 1] } as const;
+const HIT_RATES = {
+  tiny: [0, 0.9],
+  quick: [0, 0.5, 0.7, 0.8, 0.9, 0.95, 1],
+  full: [0, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98, 1],
+} as const;
 /** Steps between refreshes that none reaches. */
 const NEVER = 2 ** 31;
 

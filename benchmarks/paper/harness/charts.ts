@@ -37,7 +37,13 @@ export function lineChart({ data, x, y, series, facet, level }: LineChart): TopL
     encoding: {
       x: axis(x),
       y: axis(y),
-      color: { field: series, type: "nominal" as const, title: null, sort: names, scale: { domain: names, scheme: "tableau10" as const } },
+      color: {
+        field: series,
+        type: "nominal" as const,
+        title: null,
+        sort: names,
+        scale: { domain: names, scheme: "tableau10" as const },
+      },
     },
   };
   const rule = { mark: { type: "rule" as const, strokeDash: [4, 3], color: "#888" }, encoding: { y: { datum: level ?? 0 } } };
@@ -53,7 +59,7 @@ export function lineChart({ data, x, y, series, facet, level }: LineChart): TopL
   } as TopLevelSpec;
 }
 
-/** A chart of horizontal bars with their numbers. */
+/** A chart of horizontal bars with their numbers; of points where the axis does not begin at zero, since a bar would lie. */
 export function barChart(data: readonly Datum[], label: string, value: Axis): TopLevelSpec {
   const names = data.map((datum) => String(datum[label]));
   const scale = value.scale === "log" ? { type: "log" as const } : { type: "linear" as const, zero: value.zero ?? true };
@@ -65,8 +71,13 @@ export function barChart(data: readonly Datum[], label: string, value: Axis): To
       x: { field: value.field, type: "quantitative", title: value.title, scale },
     },
     layer: [
-      { mark: { type: "bar", height: 16, color: "#4c78a8", tooltip: true } },
-      { mark: { type: "text", align: "left", dx: 4 }, encoding: { text: { field: value.field, format: value.format ?? ".3~s" } } },
+      value.zero === false
+        ? { mark: { type: "point", filled: true, size: 90, color: "#4c78a8", tooltip: true } }
+        : { mark: { type: "bar", height: 16, color: "#4c78a8", tooltip: true } },
+      {
+        mark: { type: "text", align: "left", dx: 8 },
+        encoding: { text: { field: value.field, format: value.format ?? ".3~s" } },
+      },
     ],
   } as TopLevelSpec;
 }

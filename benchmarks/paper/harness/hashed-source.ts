@@ -22,7 +22,9 @@ export function hashLargest(
   });
   const hash = (batch: Batch): Batch => ({
     ...batch,
-    bags: batch.bags.map((bag, t) => (rows[t] === cardinalities[t] ? bag : { ...bag, indices: bag.indices.map((id) => id % rows[t]) })),
+    bags: batch.bags.map((bag, t) =>
+      rows[t] === cardinalities[t] ? bag : { ...bag, indices: bag.indices.map((id) => id % rows[t]) },
+    ),
   });
   return {
     cardinalities: rows,

@@ -6,7 +6,8 @@ import { TABLE } from "../../common/table.ts";
 import type { FigureContext } from "./figure.ts";
 
 /** What the lookups of a figure are, for the record. */
-export const DRAWN_LOOKUPS = "lookups drawn by p(r) ∝ r^-1.05, ids in the order of their frequency, in a table of 10,131,227 × 16";
+export const DRAWN_LOOKUPS =
+  "lookups drawn by p(r) ∝ r^-1.05, ids in the order of their frequency, in a table of 10,131,227 × 16";
 
 /** The largest table of Criteo Kaggle, uncompressed. */
 export function denseTable(runtime: Runtime): DenseEmbeddingBag {

@@ -15,7 +15,11 @@ export interface Materialized {
  * T3nsor's way with our fast GEMM: for each first digit the products of all second digits, and those times the third core, into
  * a table of all rows. The table is allocated once, which spares it what a framework would spend on that at each call.
  */
-export function materialize(runtime: Runtime, { rowShape, columnShape, ranks }: TTShape, cores: readonly Float32Array[]): Materialized {
+export function materialize(
+  runtime: Runtime,
+  { rowShape, columnShape, ranks }: TTShape,
+  cores: readonly Float32Array[],
+): Materialized {
   const [[p1, p2, p3], [q1, q2, q3]] = [rowShape, columnShape];
   const [, r1, r2] = ranks;
   const [middle, last] = [runtime.tensor([r1, p2 * q2 * r2]), runtime.tensor([r2, p3 * q3])];
