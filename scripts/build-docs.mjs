@@ -17,8 +17,8 @@ await build({
   build: {
     outDir: `${site}/assets`,
     emptyOutDir: false,
-    // A classic script with top-level await inside an async function: module scripts do not load from a file:// page.
+    // A classic script: module scripts do not load from a file:// page.
     lib: { entry: "charts.mjs", formats: ["iife"], name: "ttRecCharts", fileName: () => "charts.js" },
   },
 });
-console.log(`the site is in docs/site; open docs/site/index.html`);
+console.log("the site is in docs/site; open docs/site/index.html");

@@ -4,7 +4,8 @@ import { Converter } from "typedoc";
 const GROUPS = [
   ["docs/guides/", "Guides"],
   ["benchmarks/results/paper/", "Figures of the paper"],
-  ["packages/", "Packages"],
+  ["datasets/", "Data sets"],
+  ["examples/", "Guides"],
   ["", "More"],
 ];
 
