@@ -29,12 +29,12 @@ function checkLinks(file, links, anchorsOf) {
 }
 
 const all = (text, pattern) => [...text.matchAll(pattern)].map((match) => match[1]);
-const unescape = (text) =>
+const unescaped = (text) =>
   text.replaceAll("&amp;", "&").replaceAll("&quot;", '"').replaceAll("&lt;", "<").replaceAll("&gt;", ">");
 
 /** Links of a page, without those in script text. */
 function htmlLinks(html) {
-  return all(html.replace(/<script\b[^>]*>[\s\S]*?<\/script>/g, ""), /\s(?:href|src)="([^"]*)"/g).map(unescape);
+  return all(html.replace(/<script\b[^>]*>[\s\S]*?<\/script>/g, ""), /\s(?:href|src)="([^"]*)"/g).map(unescaped);
 }
 
 const anchors = new Map();
@@ -44,7 +44,7 @@ function remembered(file, make) {
 }
 const htmlAnchors = (file) =>
   file.endsWith(".html") || file.endsWith(".svg")
-    ? remembered(file, () => new Set(all(readFileSync(file, "utf8"), /\sid="([^"]*)"/g).map(unescape)))
+    ? remembered(file, () => new Set(all(readFileSync(file, "utf8"), /\sid="([^"]*)"/g).map(unescaped)))
     : undefined;
 
 /** Anchors of a Markdown file as GitHub makes them. */

@@ -46,7 +46,7 @@ function overview(): string {
     const claims = JSON.parse(readFileSync(join(out, `${name}.claims.json`), "utf8")) as Claim[];
     return `## [${title}](${name}.md)\n\n${claimTable(claims)}`;
   });
-  return `# The deck's claims, one by one
+  return `# The claims of the deck
 
 What the deck of TT-Rec (Yin, Acun, Liu and Wu, MLSys 2021) says, and what was found here. Each figure has a page with charts, tables, its \
 machine, seed, commit and command; this page is made from them by \`npm run bench:paper\`. "Not reached" is meant as it is written, and the last column \

@@ -57,7 +57,7 @@ export interface PageTable {
 }
 
 /** A chart of a page. */
-export interface PageChart {
+interface PageChart {
   /** Last part of its file name; "" for a figure with one chart. */
   readonly name: string;
   /** What it shows, in a sentence. */
