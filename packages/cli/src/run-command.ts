@@ -112,7 +112,7 @@ function defineCommands(streams: ConsoleStreams): CAC {
       return train(
         {
           ...{ dataset: String(dataset), out, name, resume: flags.resume === true, replace: flags.replace === true },
-          report: textOf(flags, "report"),
+          ...{ profile: flags.profile === true, report: textOf(flags, "report") },
         },
         resolveSettings(flags, config),
         readAll(MODEL_MACHINE_OPTIONS, flags),
@@ -125,6 +125,7 @@ function defineCommands(streams: ConsoleStreams): CAC {
     .option("--config <file>", "JSON file with settings; flags override it")
     .option("--preset <name>", "Start from settings with a name: kaggle, terabyte, kaggle-tt-top7-r32 and the like")
     .option("--report <file>", "Also write a self-contained HTML page with charts")
+    .option("--profile", "Tell at the end how much time each part of the steps took")
     .option("--resume", "Go on from the checkpoint in the folder")
     .option("--replace", "Replace the run that the folder holds");
   define(

@@ -45,5 +45,6 @@ export type { MetricsSlice } from "./metrics/sliced-metrics.ts";
 export { type OptimizerConfig, type OptimizerKind, validateOptimizer } from "./optimizer.ts";
 export { type RareIdOptions, replaceRareIds } from "./replace-rare-ids.ts";
 export { learningRateAt, type ScheduleConfig } from "./schedule.ts";
+export { type StepPart, StepProfile } from "./step-profile.ts";
 export { type EvaluationPlan, type TrainingConfig, type TrainingProgress, train } from "./train.ts";
 export type { EvaluationEvent, RefreshEvent, StepEvent, StopEvent, TrainEvent } from "./train-events.ts";

@@ -10,6 +10,7 @@ import {
   type DlrmConfig,
   evaluate,
   evaluateSlices,
+  StepProfile,
   type StoppingRule,
   type TrainEvent,
   type TrainingConfig,
@@ -365,4 +366,27 @@ test.serial("an AUC from a histogram is within the error that it states", async 
   t.true(aucError > 0 && Math.abs(auc - exact.auc) <= aucError + 1e-12);
   const { auc: _, ...others } = exact;
   t.deepEqual(rest, others);
+});
+
+test.serial("a profile tells the time of each part of the steps, and changes no bit", async (t) => {
+  const profile = new StepProfile();
+  const [plain, watched] = [newModel(), new Dlrm(runtime, CONFIG, createRng(1), { profile })];
+  await eventsOf(train(plain, SOURCE, RUN));
+  const started = performance.now();
+  await eventsOf(train(watched, SOURCE, RUN, { split: "test" }));
+  const elapsed = performance.now() - started;
+  t.is(bitsOf(await watched.state()), bitsOf(await plain.state()));
+  t.deepEqual(
+    [...profile.milliseconds.keys()],
+    [
+      ...["plan", "uncompressed tables", "cached tables", "MLPs", "interaction", "loss"],
+      ...["MLPs backward", "interaction backward", "tables backward", "finiteness", "update"],
+    ],
+  );
+  const times = [...profile.milliseconds.values()];
+  t.true(times.every((time) => time > 0));
+  t.true(times.reduce((a, b) => a + b, 0) < elapsed);
+  const tt = new StepProfile();
+  await eventsOf(train(new Dlrm(runtime, smallConfig(EMBEDDINGS.tt), createRng(1), { profile: tt }), SOURCE, RUN));
+  t.true(tt.milliseconds.has("TT tables") && !tt.milliseconds.has("cached tables"));
 });

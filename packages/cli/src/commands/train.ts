@@ -1,11 +1,11 @@
 import { basename, dirname } from "node:path";
 import { type Dataset, openDataset } from "@tt-rec/criteo-loader";
-import { CHECKPOINT_NAME, type Dlrm, type DlrmOptions, evaluate, loadCheckpoint } from "@tt-rec/dlrm";
+import { CHECKPOINT_NAME, type Dlrm, type DlrmOptions, evaluate, loadCheckpoint, StepProfile } from "@tt-rec/dlrm";
 import { type Directory, type Runtime, TtError } from "@tt-rec/tensor";
 import { nodeDirectory } from "@tt-rec/tensor/node";
 import type { ModelMachineSettings } from "../options/machine-options.ts";
 import type { TrainSettings } from "../options/train-options.ts";
-import { formatBytes, formatRatio } from "../output/format.ts";
+import { formatBytes, formatRatio, formatTable } from "../output/format.ts";
 import type { Reporter } from "../output/reporter.ts";
 import { CurveRecorder, cacheTotals } from "../run/curve-recorder.ts";
 import { followRun } from "../run/follow-run.ts";
@@ -29,6 +29,8 @@ export interface TrainPaths {
   readonly resume: boolean;
   /** Replace the run in `out`. */
   readonly replace: boolean;
+  /** Measure the parts of a step. */
+  readonly profile: boolean;
   /** HTML page to write at the end. */
   readonly report: string | undefined;
 }
@@ -49,9 +51,13 @@ export async function train(
   if (!resume && !replace && (await target.list()).includes(CHECKPOINT_NAME)) {
     throw new TtError("E_EXISTS", `${out} holds a run; --resume goes on with it, --replace starts over`, { file: out });
   }
+  const profile = paths.profile ? new StepProfile() : undefined;
   return withModelRuntime(machine, reporter, async (runtime, tables) => {
-    const start = await startRun(runtime, tables, data, { target, out, resume }, settings, reporter);
-    return trainOn(runtime, tables, start, data, target, paths, settings, reporter);
+    const options = { ...tables, ...(profile && { profile }) };
+    const start = await startRun(runtime, options, data, { target, out, resume }, settings, reporter);
+    const code = await trainOn(runtime, tables, start, data, target, paths, settings, reporter);
+    if (profile !== undefined) reportProfile(profile, reporter);
+    return code;
   });
 }
 
@@ -124,4 +130,12 @@ async function writeReport(record: RunRecord, path: string, reporter: Reporter):
   const html = await renderReport([record], COMPARISON_HEAD, [comparisonRow(record)]);
   await nodeDirectory(dirname(path)).commit(basename(path), new TextEncoder().encode(html));
   reporter.line(`report: ${path}`);
+}
+
+/** The parts of the steps by their share of the time. */
+function reportProfile({ milliseconds }: StepProfile, reporter: Reporter): void {
+  const total = [...milliseconds.values()].reduce((a, b) => a + b, 0);
+  const rows = [...milliseconds].map(([part, ms]) => [part, `${ms.toFixed(1)} ms`, `${((100 * ms) / total).toFixed(1)} %`]);
+  reporter.line(formatTable(["part of a step", "all steps", "share"], rows));
+  reporter.event("profile", { milliseconds: Object.fromEntries(milliseconds) });
 }
