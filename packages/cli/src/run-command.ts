@@ -92,6 +92,9 @@ function defineCommands(streams: ConsoleStreams): CAC {
     async (reporter, flags, [logs]) => {
       const [paths, out] = [(logs as unknown[]).map(String), required(flags, "out")];
       if (paths.length === 0 && flags.verify !== true) throw new TtError("E_OPTION", "prepare needs a log, or --verify");
+      if (flags.split !== undefined && (flags.days !== undefined || flags.validationShare !== undefined)) {
+        throw new TtError("E_OPTION", "--split is another rule than --days and --validation-share; both cannot hold");
+      }
       if (paths.length > 0) await prepare(paths, out, readAll(PREPARE_OPTIONS, flags), reporter);
       if (flags.verify === true) await verify(out, reporter);
     },

@@ -210,6 +210,28 @@ test("mistakes end with one line and the exit code of their kind", async (t) => 
   });
 });
 
+test("prepare splits by fractions or ranges of rows too", async (t) => {
+  await inFolder(async (path) => {
+    await run(t, "generate", path("log.tsv"), "--rows", "1000", "--scale", "0.001");
+    const rows = async (out: string, split: string): Promise<unknown> =>
+      eventsOf(await run(t, "prepare", path("log.tsv"), "--out", path(out), "--split", split, "--json")).at(-1)?.rows;
+    t.deepEqual(await rows("a", "fractions=0.1,0.2"), { train: 700, test: 100, validation: 200 });
+    t.deepEqual(await rows("b", "ranges=0:500,600:700,500:600"), { train: 500, test: 100, validation: 100 });
+    for (const split of [
+      "fractions=0.1",
+      "fractions=,0.1",
+      "ranges=0:1,1:2",
+      "ranges=0-1,1-2,2-3",
+      "days",
+      "fractions=0.9,0.9",
+    ]) {
+      t.is((await ttRec("prepare", path("log.tsv"), "--out", path("c"), "--split", split)).code, 2, split);
+    }
+    t.is((await ttRec("prepare", path("log.tsv"), "--out", path("c"), "--split", "fractions=0.1,0.1", "--days", "3")).code, 2);
+    await run(t, "train", path("a"), "--out", path("run"), ...SMALL, "--drop-negatives", "0.5", "--shuffle", "day");
+  });
+});
+
 test("prepare --verify finds a flipped bit, and where it is", async (t) => {
   await inFolder(async (path) => {
     await run(t, "generate", path("log.tsv"), "--rows", "1000", "--scale", "0.001");

@@ -12,6 +12,7 @@ import {
 import { logFile, type PrepareFilesOptions, prepareFiles, prepareInDuckdb, tableFile } from "@tt-rec/criteo-loader/node";
 import { TtError } from "@tt-rec/tensor";
 import { suggestShape } from "@tt-rec/tt-math";
+import type { SplitSetting } from "../options/split-option.ts";
 import { formatCount } from "../output/format.ts";
 import type { ProgressBar, Reporter } from "../output/reporter.ts";
 
@@ -24,7 +25,9 @@ const EVENT_INTERVAL = 1000;
 const CORES = 3;
 
 /** Options of `tt-rec prepare`; 0, "auto" and "" stand for what the loader has no value for. */
-export type PrepareSettings = Omit<PrepareFilesOptions, "threads" | "maxIndexRange" | "hashSize" | "schema"> & {
+export type PrepareSettings = Omit<PrepareFilesOptions, "threads" | "maxIndexRange" | "hashSize" | "schema" | "split"> & {
+  /** What is held out, in place of days and the share of the last one; null means those. */
+  readonly split: SplitSetting;
   /** Threads that work. */
   readonly threads: number | "auto";
   /** Raw ids are taken modulo this number; 0 takes them as they are. */
@@ -41,12 +44,15 @@ export type PrepareSettings = Omit<PrepareFilesOptions, "threads" | "maxIndexRan
 export async function prepare(
   logs: readonly string[],
   target: string,
-  { threads, maxIndexRange, hashSize, schema, engine, ...others }: PrepareSettings,
+  { threads, maxIndexRange, hashSize, schema, engine, split, days, validationShare, ...others }: PrepareSettings,
   reporter: Reporter,
 ): Promise<void> {
   const progress = showProgress(reporter);
   const options = {
     ...others,
+    ...(split === null
+      ? { ...(days !== undefined && { days }), ...(validationShare !== undefined && { validationShare }) }
+      : { split }),
     ...(threads !== "auto" && { threads }),
     ...(maxIndexRange > 0 && { maxIndexRange }),
     ...(hashSize > 0 && { hashSize }),

@@ -15,6 +15,7 @@ import {
 } from "./option-spec.ts";
 import type { RawSettings } from "./resolve-settings.ts";
 import { SHAPES } from "./shapes-option.ts";
+import { SPLIT } from "./split-option.ts";
 
 /** Specifications of a command's settings, by name. */
 export type OptionSpecs<T> = { readonly [name in keyof T]: OptionSpec<T[name]> };
@@ -30,6 +31,7 @@ type PrepareFlags = Required<
   Pick<
     PrepareSettings,
     | "schema"
+    | "split"
     | "days"
     | "validationShare"
     | "minFrequency"
@@ -60,6 +62,7 @@ export const PREPARE_OPTIONS: OptionSpecs<PrepareFlags> = {
     "file",
     "JSON file that names the columns of a CSV, TSV, Parquet or Arrow log; without it, logs are Criteo's",
   ),
+  split: SPLIT,
   days: DAYS,
   validationShare: numberOption(0.5, true, "Share of the last day, from its end, for validation; the rest is the test"),
   minFrequency: integerOption(1, 1, "Ids seen fewer times in the training rows become the out-of-vocabulary id"),
