@@ -34,7 +34,7 @@ function labelled(source: LogSource, schema: LogSchema): LogSource {
           if (tabs !== columns - 2) yield piece;
           else {
             yield withLabels(piece, atStart);
-            atStart = piece.at(-1) === LINE_FEED;
+            if (piece.length > 0) atStart = piece.at(-1) === LINE_FEED;
           }
         }
       }
