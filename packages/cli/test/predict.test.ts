@@ -31,7 +31,7 @@ const numbersOf = (text: string): number[] => text.trimEnd().split("\n").map(Num
 test("raw rows in every format get the probabilities of the prepared rows, bit for bit, in order", async (t) => {
   await inFolder(async (path) => {
     await run(t, "generate", path("log.tsv"), "--rows", "9000", "--scale", "0.001");
-    await run(t, "prepare", path("log.tsv"), "--out", path("data"), "--days", "2", "--min-frequency", "2");
+    await run(t, "prepare", path("log.tsv"), "--out", path("data"), "--days", "2", "--min-frequency", "2", "--flag-missing");
     await run(t, "train", path("data"), "--out", path("run"), ...MODEL, ...TT, ...PLAIN);
     const expected = await testProbabilities(path("run"), path("data"));
     // Training rows come first, then test, then validation.

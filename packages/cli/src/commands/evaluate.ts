@@ -22,7 +22,7 @@ export async function evaluate(
   const table = sliceBy === "" ? undefined : columnOf(data, sliceBy);
   await withModelRuntime(machine, reporter, async (runtime, tables) => {
     const model = await loadModel(runtime, run, which, tables);
-    checkColumns(model, { ...data, schema: data.manifest.schema });
+    checkColumns(model, data);
     const metrics = await evaluateModel(model, data, split, aucBins > 0 ? { aucBins } : {});
     reporter.line(`${run} on ${split}: ${metricsText(metrics)}`);
     reporter.event("evaluation", { run, split, ...metrics });

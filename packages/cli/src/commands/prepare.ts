@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import {
+  CRITEO_SCHEMA,
   type LogSchema,
   type LogSource,
   logSchemaOf,
@@ -36,6 +37,8 @@ export type PrepareSettings = Omit<PrepareFilesOptions, "threads" | "maxIndexRan
   readonly hashSize: number;
   /** Schema file of a table; "" for a Criteo log. */
   readonly schema: string;
+  /** Whether each number column has a flag of missing numbers. */
+  readonly flagMissing: boolean;
   /** What does the work. */
   readonly engine: "native" | "duckdb";
 };
@@ -44,7 +47,7 @@ export type PrepareSettings = Omit<PrepareFilesOptions, "threads" | "maxIndexRan
 export async function prepare(
   logs: readonly string[],
   target: string,
-  { threads, maxIndexRange, hashSize, schema, engine, split, days, validationShare, ...others }: PrepareSettings,
+  { threads, maxIndexRange, hashSize, schema, flagMissing, engine, split, days, validationShare, ...others }: PrepareSettings,
   reporter: Reporter,
 ): Promise<void> {
   const progress = showProgress(reporter);
@@ -61,10 +64,10 @@ export async function prepare(
   };
   const work = async (): Promise<Manifest> => {
     if (engine === "native") {
-      const input = await openLogs(logs, schema);
-      return prepareFiles(input.sources, target, { ...options, ...(input.schema && { schema: input.schema }) });
+      const input = await openLogs(logs, schema, flagMissing);
+      return prepareFiles(input.sources, target, { ...options, schema: input.schema });
     }
-    if (schema === "") return prepareInDuckdb(logs, target, options);
+    if (schema === "") return prepareInDuckdb(logs, target, { ...options, schema: criteoSchema(flagMissing) });
     throw new TtError("E_OPTION", "--engine duckdb reads Criteo logs only; a log with --schema needs the native engine");
   };
   const manifest = await work().finally(progress.stop);
@@ -78,16 +81,23 @@ export async function prepare(
   reporter.event("prepared", { target, rows, badRows, cardinalities });
 }
 
+/** The columns of a Criteo log. */
+function criteoSchema(flagMissing: boolean): LogSchema {
+  return { ...CRITEO_SCHEMA, ...(flagMissing && { flags: CRITEO_SCHEMA.dense }) };
+}
+
 /** The logs as sources: Criteo's format, or tables with a schema file. */
 async function openLogs(
   logs: readonly string[],
   path: string,
-): Promise<{ readonly sources: readonly (LogSource | RowSource)[]; readonly schema?: LogSchema }> {
-  if (path === "") return { sources: logs.map((log) => logFile(log)) };
+  flagMissing: boolean,
+): Promise<{ readonly sources: readonly (LogSource | RowSource)[]; readonly schema: LogSchema }> {
+  if (path === "") return { sources: logs.map((log) => logFile(log)), schema: criteoSchema(flagMissing) };
   const text = await readFile(path, "utf8").catch((cause: unknown) => {
     throw new TtError("E_NOT_FOUND", `the schema ${path} cannot be read`, { file: path }, { cause });
   });
-  const schema = parseTableSchema(text);
+  const parsed = parseTableSchema(text);
+  const schema = flagMissing ? { ...parsed, dense: parsed.dense.map((column) => ({ ...column, flag: true })) } : parsed;
   const tables = logs.map((log) => tableFile(log, schema));
   return {
     sources: schema.negatives === undefined ? tables : withNegatives(tables, schema.negatives),

@@ -34,6 +34,7 @@ type PrepareFlags = Required<
     | "split"
     | "days"
     | "validationShare"
+    | "flagMissing"
     | "minFrequency"
     | "maxIndexRange"
     | "maxBadRows"
@@ -79,6 +80,10 @@ export const PREPARE_OPTIONS: OptionSpecs<PrepareFlags> = {
     "native",
     ["native", "duckdb"],
     "What does the work; duckdb needs --id-order frequency and an optional package",
+  ),
+  flagMissing: booleanOption(
+    false,
+    "Add a dense feature to each number column: 1 where the number is missing, which by itself is a 0",
   ),
   replace: booleanOption(false, "Replace the data set that the folder holds"),
   threads: { ...MACHINE_OPTIONS.threads, description: "Threads that work; their number changes nothing in the data set" },

@@ -23,7 +23,10 @@ const CRITEO_TABLE: TableSchema = {
  * are those of the data set that the model was trained on, `E_NOT_FOUND` if there is no schema file.
  */
 export async function rawRows(files: readonly string[], schemaFile: string, trainedOn: LogSchema): Promise<RowSource[]> {
-  const schema = schemaFile === "" ? CRITEO_TABLE : await readSchema(schemaFile);
+  const columns = schemaFile === "" ? CRITEO_TABLE : await readSchema(schemaFile);
+  // Flags of missing numbers are a choice of prepare, not of the schema alone.
+  const flags = trainedOn.flags ?? [];
+  const schema = { ...columns, dense: columns.dense.map((one) => ({ ...one, flag: flags.includes(one.column) })) };
   const asked = { ...logSchemaOf(schema), label: trainedOn.label };
   if (JSON.stringify(sorted(asked)) !== JSON.stringify(sorted(trainedOn))) {
     const what = schemaFile === "" ? "Criteo's columns" : `the columns of ${schemaFile}`;
@@ -36,8 +39,8 @@ export async function rawRows(files: readonly string[], schemaFile: string, trai
   );
 }
 
-function sorted({ label, dense, ids, wide = [], lists = [] }: LogSchema): Required<LogSchema> {
-  return { label, dense, ids, wide, lists };
+function sorted({ label, dense, ids, wide = [], lists = [], flags = [] }: LogSchema): Required<LogSchema> {
+  return { label, dense, ids, wide, lists, flags };
 }
 
 async function readSchema(path: string): Promise<TableSchema> {

@@ -5,7 +5,7 @@ import { nodeDirectory } from "@tt-rec/tensor/node";
 
 /** Columns that a model and a data set have in common. */
 interface Columns {
-  readonly schema: { readonly dense: readonly string[] };
+  readonly denseFeatures: number;
   readonly tableNames: readonly string[];
   readonly cardinalities: readonly number[];
 }
@@ -19,9 +19,9 @@ export async function loadModel(runtime: Runtime, path: string, which: "best" | 
 }
 
 /** Throws `E_MISMATCH` unless a model has the tables and dense features of a data set. */
-export function checkColumns({ config }: Dlrm, { schema, tableNames, cardinalities }: Columns): void {
+export function checkColumns({ config }: Dlrm, { denseFeatures, tableNames, cardinalities }: Columns): void {
   const own = [config.denseFeatures, ...config.tables.flatMap(({ name, numEmbeddings }) => [name, numEmbeddings])];
-  const given = [schema.dense.length, ...tableNames.flatMap((name, t) => [name, cardinalities[t]])];
+  const given = [denseFeatures, ...tableNames.flatMap((name, t) => [name, cardinalities[t]])];
   if (JSON.stringify(own) === JSON.stringify(given)) return;
   throw new TtError("E_MISMATCH", "the model was trained on another data set: its tables or dense features are others");
 }

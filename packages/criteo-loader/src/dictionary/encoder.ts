@@ -1,7 +1,7 @@
 import { type Directory, TtError } from "@tt-rec/tensor";
 import { hashIndices } from "../learn/hash-column.ts";
 import { IdTable } from "../learn/id-table.ts";
-import { idColumnKinds, type LogSchema } from "../log/log-schema.ts";
+import { denseWidth, idColumnKinds, type LogSchema } from "../log/log-schema.ts";
 import type { Manifest } from "../manifest/manifest.ts";
 import { readManifest } from "../manifest/read-manifest.ts";
 import { loadDictionary } from "./dictionaries-file.ts";
@@ -10,6 +10,8 @@ import { loadDictionary } from "./dictionaries-file.ts";
 export interface Encoder {
   /** Columns of the data set. */
   readonly schema: LogSchema;
+  /** Dense features of a row, flags of missing numbers among them. */
+  readonly denseFeatures: number;
   /** Names of the id columns, in the order of the tables. */
   readonly tableNames: readonly string[];
   /** Number of rows of each table: its largest index and 1. */
@@ -48,6 +50,7 @@ export async function openEncoder(directory: Directory): Promise<Encoder> {
   };
   return {
     schema: manifest.schema,
+    denseFeatures: denseWidth(manifest.schema),
     tableNames: manifest.schema.ids,
     cardinalities: manifest.cardinalities,
     encodeColumn,
