@@ -29,9 +29,13 @@ const NUMBERINGS: Readonly<Record<Method, readonly Numbering[]>> = {
 /** All methods. */
 export const METHODS: readonly Method[] = Object.keys(NUMBERINGS) as Method[];
 
-/** The numberings of a method. Ids that are hashed while they are prepared have no dictionary, so nothing else can number them. */
+/**
+ * The numberings of a method. Ids that are hashed while they are prepared have no dictionary, so nothing else can number them, and
+ * hot rows, which need ids by frequency, are not tried.
+ */
 export function numberingsOf(method: Method, isHashed: boolean): readonly Numbering[] {
-  return isHashed ? ["prepared"] : NUMBERINGS[method];
+  if (!isHashed) return NUMBERINGS[method];
+  return method === "hot-rows" ? [] : ["prepared"];
 }
 
 /** Whether a method has one size only, whatever the budget. */
