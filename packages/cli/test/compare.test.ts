@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, readFileSync, truncateSync } from "node:fs";
 import { openDataset } from "@tt-rec/criteo-loader";
 import type { Batch, BatchSource } from "@tt-rec/dlrm";
@@ -99,6 +101,36 @@ test("every method is tuned alike, run with every seed, and compared with the un
       return rest;
     };
     t.deepEqual(last(readFileSync(path("out/results.jsonl"), "utf8")), last(whole));
+  });
+});
+
+test("a signal ends a comparison behind the training that is under way, and the next call goes on", async (t) => {
+  await withData(t, async (path) => {
+    const flags = ["--methods", "dense,tt", "--budgets", "4", "--dims", "4", "--seeds", "1,2,3", "--largest", "2"];
+    const args = [
+      "compare",
+      "--dataset",
+      path("data"),
+      "--out",
+      path("out"),
+      ...flags,
+      "--epochs",
+      "20",
+      ...MODEL,
+      ...PLAIN,
+      "--json",
+    ];
+    const child = spawn(process.execPath, ["dist/src/main.js", ...args], { stdio: ["ignore", "pipe", "inherit"] });
+    const closed = once(child, "close");
+    child.stdout.on("data", (chunk) => {
+      if (!child.killed && String(chunk).includes('"event":"training"')) child.kill("SIGINT");
+    });
+    t.is((await closed)[0], 130);
+    const lines = (): number => readFileSync(path("out/results.jsonl"), "utf8").trimEnd().split("\n").length;
+    // dense, and tt in two numberings: four trials and three runs each.
+    t.true(lines() < 21, String(lines()));
+    await run(t, ...args);
+    t.is(lines(), 21);
   });
 });
 

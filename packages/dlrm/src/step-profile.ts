@@ -1,24 +1,26 @@
-/** The parts of a training step, in their order. */
-export const STEP_PARTS = [
-  "plan",
-  "uncompressed tables",
-  "TT tables",
-  "cached tables",
-  "MLPs",
-  "interaction",
-  "loss",
-  "MLPs backward",
-  "interaction backward",
-  "tables backward",
-  "finiteness",
-  "update",
-] as const;
-
 /**
- * One of them. `plan` checks the ids and splits those that are cached from the others; sorting them belongs to the first pass over
- * a table. `uncompressed tables` are all that have neither TT-cores nor a cache, hashed ones and the like among them.
+ * A part of a training step. `plan` checks the ids and splits those that are cached from the others; sorting them belongs to the
+ * first pass over a table. `uncompressed tables` are all that have neither TT-cores nor a cache, hashed ones and the like among them.
  */
-export type StepPart = (typeof STEP_PARTS)[number];
+export type StepPart =
+  | "plan"
+  | "uncompressed tables"
+  | "TT tables"
+  | "cached tables"
+  | "MLPs"
+  | "interaction"
+  | "loss"
+  | "MLPs backward"
+  | "interaction backward"
+  | "tables backward"
+  | "finiteness"
+  | "update";
+
+/** The parts in the order of a step. */
+const STEP_PARTS: readonly StepPart[] = [
+  ...(["plan", "uncompressed tables", "TT tables", "cached tables", "MLPs", "interaction", "loss"] as const),
+  ...(["MLPs backward", "interaction backward", "tables backward", "finiteness", "update"] as const),
+];
 
 /** Wall time of the parts of training steps, summed up. */
 export class StepProfile {
