@@ -1,5 +1,12 @@
 import { type HostTensor, type NamedTensors, type Rng, type Runtime, type Tensor, TtError } from "@tt-rec/tensor";
-import { applyTogether, type EmbeddingBag, forwardTogether, type Plan, type PreparedStep } from "@tt-rec/tt-kernels";
+import {
+  applyTogether,
+  type EmbeddingBag,
+  forwardTogether,
+  type Plan,
+  type PreparedStep,
+  sortTogether,
+} from "@tt-rec/tt-kernels";
 import type { Batch } from "./batch.ts";
 import { checkBatch } from "./check-batch.ts";
 import { DenseLayers } from "./dense-layers.ts";
@@ -191,7 +198,11 @@ export class Dlrm {
       const plans = planAll();
       return { plans, embeddings: await forwardTogether(this.#runtime, this.#bags, plans) };
     }
-    const plans = await profile.time("plan", planAll);
+    const plans = await profile.time("plan", async () => {
+      const planned = planAll();
+      await sortTogether(this.#runtime, this.#bags, planned);
+      return planned;
+    });
     const embeddings = new Array<Tensor>(plans.length);
     for (const part of ["uncompressed tables", "TT tables", "cached tables"] as const) {
       const own = this.tables.flatMap((table, t) => (partOf(table) === part ? [t] : []));

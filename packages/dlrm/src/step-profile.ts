@@ -1,6 +1,6 @@
 /**
- * A part of a training step. `plan` checks the ids and splits those that are cached from the others; sorting them belongs to the
- * first pass over a table. `uncompressed tables` are all that have neither TT-cores nor a cache, hashed ones and the like among them.
+ * A part of a training step. `plan` checks the ids, splits those that are cached from the others, and sorts those of TT tables; a
+ * cached table sorts in its own forward pass. `uncompressed tables` are all that have neither TT-cores nor a cache, hashed ones and the like among them.
  */
 export type StepPart =
   | "plan"
