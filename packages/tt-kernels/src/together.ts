@@ -53,16 +53,17 @@ export function prepareTogether(
   );
 }
 
-/** `apply` of many prepared steps, each by its rule. */
+/** `apply` of many prepared steps, each by its rule, and their cached rows by another if it is given. */
 export async function applyTogether(
   runtime: Runtime,
   steps: readonly PreparedStep[],
   rules: readonly UpdateRule[],
+  cachedRule?: UpdateRule,
 ): Promise<void> {
   await together(
     runtime,
     steps.length,
-    (i) => steps[i].applyPhases?.(rules[i]),
-    (i) => steps[i].apply(rules[i]),
+    (i) => steps[i].applyPhases?.(rules[i], cachedRule),
+    (i) => steps[i].apply(rules[i], cachedRule),
   );
 }
