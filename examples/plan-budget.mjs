@@ -4,7 +4,7 @@ import { KAGGLE_CARDINALITIES, planCompression } from "@tt-rec/tt-math";
 
 const budgetBytes = Number(process.argv[2] ?? 20e6);
 // With the accesses of each row a plan spends bytes on caches as well; here clicks follow a power law.
-const histograms = KAGGLE_CARDINALITIES.map((rows) => Float32Array.from({ length: rows }, (_, row) => (row + 1) ** -1.05));
+const histograms = KAGGLE_CARDINALITIES.map((rows) => new Float32Array(rows).map((_, row) => (row + 1) ** -1.05));
 const plan = planCompression({ numEmbeddings: KAGGLE_CARDINALITIES, embeddingDim: 16, budgetBytes, histograms });
 for (const { index, numEmbeddings, kind, shape, bytes, cacheRows } of plan.tables) {
   const how =

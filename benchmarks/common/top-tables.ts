@@ -4,11 +4,11 @@ import type { EmbeddingConfig, TableConfig } from "@tt-rec/dlrm";
 export function topTables(
   cardinalities: readonly number[],
   count: number,
-  embeddingOf: (numEmbeddings: number) => EmbeddingConfig,
+  embeddingOf: (numEmbeddings: number, table: number) => EmbeddingConfig,
 ): TableConfig[] {
   const threshold = count === 0 ? Number.POSITIVE_INFINITY : [...cardinalities].sort((a, b) => b - a)[count - 1];
   return cardinalities.map((numEmbeddings, t) => ({
     ...{ name: `C${t + 1}`, numEmbeddings },
-    embedding: numEmbeddings >= threshold ? embeddingOf(numEmbeddings) : { kind: "dense" },
+    embedding: numEmbeddings >= threshold ? embeddingOf(numEmbeddings, t) : { kind: "dense" },
   }));
 }

@@ -172,10 +172,11 @@ function claims(lines: readonly Line[]): Claim[] {
       const similar = own.filter(({ case: { order } }) => order === "similarity");
       const shares = similar.map((line) => gapClosed(line, own));
       return {
-        deck: `(not in the deck) similarity order closes most of the gap on ${set}`,
+        deck: `(not in the deck) similarity order closes half of the gap on ${set}`,
         ours: shares.map((share, i) => `${(100 * share).toFixed(0)} % at R = ${similar[i].case.ranks}`).join(", "),
         verdict: shares.every((share) => share >= 0.5) ? "reached" : "not reached",
-        reason: "a prior experiment had 68 to 84 % on ml-1m and nothing on the Criteo sample, where most ids occur once",
+        reason:
+          "the order learns from what occurs together in training rows and never sees labels; on the Criteo sample, where most ids occur once, there is no gap to close",
       };
     });
 }

@@ -140,7 +140,7 @@ function singleTable(lines: readonly Line[]): PageTable {
   const ranks = [1, ...RANKS];
   const byTable = groupBy(
     lines.filter(({ case: { numEmbeddings } }) => numEmbeddings !== undefined),
-    ({ case: c }) => `${countText(Number(c.numEmbeddings))} × ${c.embeddingDim}|${c.rowShape}|${c.columnShape}`,
+    ({ case: c }) => `${countText(Number(c.numEmbeddings))}\u00a0×\u00a0${c.embeddingDim}|${c.rowShape}|${c.columnShape}`,
   );
   return {
     caption: "One table: how many times smaller",

@@ -16,7 +16,6 @@ export function load(app) {
     const heading = first?.kind === "text" ? /^\s*# (.+)\n/.exec(first.text) : null;
     if (heading === null) return;
     document.name = heading[1].replaceAll("`", "");
-    first.text = first.text.slice(heading[0].length);
     const path = app.files.getReflectionPath(document) ?? "";
     document.frontmatter.group ??= GROUPS.find(([folder]) => path.includes(folder))[1];
   });

@@ -28,14 +28,20 @@ const CONFIG = { font: "sans-serif", legend: { orient: "bottom", columns: 4 } } 
 /** Draws a line chart. */
 export function lineChart({ data, x, y, series, facet, level }: LineChart): TopLevelSpec {
   const names = [...new Set(data.map((datum) => String(datum[series])))];
-  const axis = ({ field, title, scale = "linear", format, zero }: Axis) => ({
-    ...{ field, type: "quantitative" as const, title, scale: { type: scale, ...(scale === "linear" && { zero: zero ?? true }) } },
-    axis: format === undefined ? {} : { format },
-  });
+  const axis = ({ field, title, scale = "linear", format, zero }: Axis, ticks = false) => {
+    const values = [...new Set(data.map((datum) => Number(datum[field])))];
+    // A logarithmic axis of few values has ticks at those, and ends at them.
+    const few = ticks && scale === "log" && values.length < 10;
+    return {
+      ...{ field, type: "quantitative" as const, title },
+      scale: { type: scale, ...(scale === "linear" ? { zero: zero ?? true } : { nice: !few }), ...(few && { padding: 12 }) },
+      axis: { ...(format !== undefined && { format }), ...(few && { values: values.sort((a, b) => a - b) }) },
+    };
+  };
   const lines = {
     mark: { type: "line" as const, point: true, tooltip: true, strokeWidth: 2 },
     encoding: {
-      x: axis(x),
+      x: axis(x, true),
       y: axis(y),
       color: {
         field: series,

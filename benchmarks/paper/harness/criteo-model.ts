@@ -18,7 +18,7 @@ export interface CriteoTables {
 export function criteoModel(
   { cardinalities, denseFeatures }: CriteoTables,
   count: number,
-  embeddingOf: (numEmbeddings: number) => EmbeddingConfig = () => ({ kind: "dense" }),
+  embeddingOf: (numEmbeddings: number, table: number) => EmbeddingConfig = () => ({ kind: "dense" }),
 ): DlrmConfig {
   const tables = topTables(cardinalities, count, embeddingOf);
   return { denseFeatures, embeddingDim: EMBEDDING_DIM, bottomMlp: [64, EMBEDDING_DIM], topMlp: [64, 1], tables };

@@ -73,7 +73,7 @@ async function measureAll(figure: Figure, mode: Mode, seed: number): Promise<Lin
 
 function lineOf({ name }: Figure, { id, values, also = {}, ...rest }: Measurement) {
   return {
-    ...{ id: `paper/${name}/${id}`, ...rest, also, runs: values.length },
+    ...{ id: `paper/${name}/${id.replaceAll(/[ ,]+/g, "-")}`, ...rest, also, runs: values.length },
     ...{ median: quantile(values, 0.5), p10: quantile(values, 0.1), p90: quantile(values, 0.9) },
   };
 }
