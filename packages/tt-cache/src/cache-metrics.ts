@@ -44,9 +44,9 @@ export class CacheMeter {
     this.#moving += weight * (this.#hitRate - this.#moving);
   }
 
-  /** Records a refresh. */
-  countRefresh(evictions: number, milliseconds: number): void {
-    this.#refreshes++;
+  /** Records the work of `refreshes`, 0 or 1, that begin at a step, or of one that goes on. */
+  countRefresh(refreshes: number, evictions: number, milliseconds: number): void {
+    this.#refreshes += refreshes;
     this.#evictions += evictions;
     this.#refreshMilliseconds += milliseconds;
   }

@@ -1,24 +1,30 @@
 import { type NamedTensors, type Runtime, type Tensor, TtError, type UpdateRule, validateUpdateRule } from "@tt-rec/tensor";
 import {
+  type BagPhases,
   type Bags,
   type EmbeddingBag,
   type Lookup,
+  NO_ROW,
+  type PhasedStep,
+  type Phases,
   type Plan,
+  PlanBook,
   type PlanMode,
   type Pooling,
   type PreparedStep,
   resolveBags,
+  runPhases,
   type SliceGradients,
-  selectPositions,
   TTEmbeddingBag,
   type TTEmbeddingBagOptions,
 } from "@tt-rec/tt-kernels";
 import { AccessCounter } from "./access-counter.ts";
 import { CacheMeter, type CacheMetrics } from "./cache-metrics.ts";
 import { ageAccesses, CACHE_POLICIES, type CachePolicy, selectRows } from "./cache-policy.ts";
-import { type CacheState, readCacheState, splitState, writeCacheState } from "./cache-state.ts";
-import { CACHED_ROWS, RowCache } from "./row-cache.ts";
+import { readCacheState, splitState, writeCacheState } from "./cache-state.ts";
+import { CACHED_ROWS, type Entering, RowCache } from "./row-cache.ts";
 import { isRefreshDue, type SemiDynamicSchedule, validateSchedule } from "./semi-dynamic-schedule.ts";
+import type { ProbedLookup } from "./slot-table.ts";
 
 /** Options of `CachedTTEmbeddingBag`: those of the TT bag, the size of the cache, and when it takes new rows. */
 export interface CachedTTEmbeddingBagOptions extends TTEmbeddingBagOptions, SemiDynamicSchedule {
@@ -28,25 +34,34 @@ export interface CachedTTEmbeddingBagOptions extends TTEmbeddingBagOptions, Semi
   readonly policy?: CachePolicy;
 }
 
-/** A batch split into its cached and its TT positions. */
-interface SplitPlan {
-  readonly generation: number;
-  readonly weighted: boolean;
-  readonly tt: Plan;
-  readonly ttPositions: Uint32Array;
-  readonly cached: Plan;
-  readonly cachedPositions: Uint32Array;
+/** Fewest rows that enter the cache at the end of a step, if so many are to: they take about as long as a step of a small batch. */
+const ENTERING_ROWS = 512;
+
+const NOTHING: Entering = { ids: new Uint32Array(0), slots: new Uint32Array(0) };
+
+/** A batch split into its cached and its TT positions; split anew when the cache has taken other rows meanwhile. */
+interface CachedBatch {
+  readonly lookup: Lookup;
+  readonly mode: PlanMode;
+  generation: number;
+  plan: Plan;
+  readonly uniqueRows: number;
 }
 
 /**
  * A TT embedding bag with the paper's cache of hot rows: the rows accessed most are kept uncompressed and trained on their
  * own. The policy says which rows a refresh takes, and whether those that stay keep what they have learned.
  *
- * Cached rows are weights of the model: forward, `toDense` and `state` see them in place of the cores' rows.
+ * Cached rows are weights of the model: forward, `toDense` and `state` see them in place of the cores' rows. The rows that a refresh
+ * chooses enter in portions, at the ends of this step and the next ones, the most accessed first.
  */
 export class CachedTTEmbeddingBag implements EmbeddingBag {
   readonly numEmbeddings: number;
   readonly embeddingDim: number;
+  readonly phases: BagPhases = {
+    forward: (plan) => this.#tt.phases.forward(this.#currentPlan(plan)),
+    prepare: (plan, gradient) => this.#prepare(plan, gradient),
+  };
   readonly #runtime: Runtime;
   readonly #pooling: Pooling;
   readonly #policy: CachePolicy;
@@ -54,13 +69,15 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
   readonly #tt: TTEmbeddingBag;
   readonly #cache: RowCache;
   readonly #meter = new CacheMeter();
-  readonly #plans = new WeakMap<Plan, SplitPlan>();
+  readonly #plans = new PlanBook<CachedBatch>();
   /** The generation of the cached rows that a gradient is for. */
   readonly #gradients = new WeakMap<Tensor, number>();
   #counter = new AccessCounter();
   /** Training steps applied. */
   #step = 0;
-  /** Counts changes of the set of cached rows, which make older plans and gradients void. */
+  /** Rows that the last refresh chose and that have not entered yet. */
+  #entering = NOTHING;
+  /** Counts changes of the set of cached rows, which make older gradients void. */
   #generation = 0;
 
   /** Allocates cores and cache. Throws `E_OPTION` on a bad cache size, schedule or policy, `E_SHAPE` on bad cores. */
@@ -82,12 +99,12 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
     this.#pooling = pooling;
     this.#policy = policy;
     this.#schedule = { warmupSteps: options.warmupSteps, refreshEvery: options.refreshEvery };
-    this.#tt = new TTEmbeddingBag(runtime, options);
-    this.#cache = new RowCache(runtime, cacheRows, shape.embeddingDim, pooling);
+    this.#cache = new RowCache(runtime, cacheRows, shape.embeddingDim);
+    this.#tt = new TTEmbeddingBag(runtime, options, this.#cache.rows);
   }
 
   get bytes(): number {
-    return this.#tt.bytes + this.#cacheBytes;
+    return this.#tt.bytes + this.#cache.mapBytes + this.#counter.bytes;
   }
 
   get parameterBytes(): number {
@@ -97,102 +114,69 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
 
   /** Hit rate, evictions, refresh time and bytes of the cache. */
   get metrics(): CacheMetrics {
-    return this.#meter.read(this.#cache.size, this.#cacheBytes);
+    return this.#meter.read(this.#cache.size, this.#cache.rows.bytes + this.#cache.mapBytes + this.#counter.bytes);
   }
 
   plan(bags: Bags, mode: PlanMode): Plan {
     const lookup = resolveBags(bags, this.#pooling, this.numEmbeddings);
-    const split = this.#split(lookup, mode);
+    const probed = this.#cache.probe(lookup, mode.training);
     if (mode.training) {
-      this.#counter.observe(lookup.rows);
-      this.#meter.countStep(split.cachedPositions.length, lookup.rows.length);
+      this.#counter.observe(probed.missed);
+      this.#meter.countStep(probed.hits, lookup.rows.length);
     }
-    const plan: Plan = {
-      outputs: lookup.outputs,
-      lookups: lookup.rows.length,
+    return this.#plans.issue(lookup, {
+      ...{ lookup, mode, generation: this.#generation, plan: this.#planProbed(probed, mode) },
       get uniqueRows() {
-        return split.tt.uniqueRows + split.cached.uniqueRows;
+        return this.plan.uniqueRows;
       },
-    };
-    this.#plans.set(plan, split);
-    return plan;
+    });
   }
 
   async forward(plan: Plan): Promise<Tensor> {
-    const { tt, cached } = this.#details(plan);
-    const out = await this.#tt.forward(tt);
-    if (cached.lookups > 0) {
-      const fromCache = (await this.#cache.rows.forward(cached)).data;
-      const sum = out.data;
-      for (let i = 0; i < sum.length; i++) sum[i] += fromCache[i];
-    }
-    return out;
+    return this.#tt.forward(this.#currentPlan(plan));
   }
 
   async backward(plan: Plan, gradient: Tensor): Promise<SliceGradients> {
-    const split = this.#details(plan);
-    const tt = await this.#tt.backward(split.tt, gradient);
-    const cached = await this.#cache.rows.backward(split.cached, gradient);
-    for (const { values } of cached.parts) this.#gradients.set(values, split.generation);
-    const parts = [...tt.parts, ...cached.parts];
-    const sumOfSquares = tt.sumOfSquares + cached.sumOfSquares;
-    if (!split.weighted) return { parts, sumOfSquares };
-    const weights = this.#runtime.scratch([plan.lookups]);
-    scatter(weights, split.ttPositions, tt.weights);
-    scatter(weights, split.cachedPositions, cached.weights);
-    return { parts, sumOfSquares, weights };
+    const gradients = await this.#tt.backward(this.#currentPlan(plan), gradient);
+    for (const { parameter, values } of gradients.parts) {
+      if (parameter === CACHED_ROWS) this.#gradients.set(values, this.#generation);
+    }
+    return gradients;
   }
 
   /**
-   * Updates cores and cached rows, counts a training step, and refreshes the cache if one is due at its end.
-   * Throws `E_STALE_PLAN` on gradients that are older than the last refresh: their rows may have left the cache.
+   * Updates cores and cached rows, counts a training step, and goes on with the refresh that is due at its end or under way.
+   * Throws `E_STALE_PLAN` on gradients that are older than the last change of the cache: their rows may have left it.
    */
-  async apply({ parts, sumOfSquares }: SliceGradients, rule: UpdateRule): Promise<void> {
+  async apply(gradients: SliceGradients, rule: UpdateRule): Promise<void> {
     validateUpdateRule(rule);
-    const tt = { sumOfSquares, parts: parts.filter(({ parameter }) => parameter !== CACHED_ROWS) };
-    const cached = { sumOfSquares, parts: parts.filter(({ parameter }) => parameter === CACHED_ROWS) };
-    // The TT bag checks its part before it writes, so the cached part must be known to be good by then.
-    for (const { values } of cached.parts) this.#assertCurrent(this.#gradients.get(values) ?? this.#generation);
-    this.#cache.rows.checkGradients(cached);
-    await this.#tt.apply(tt, rule);
-    await this.#cache.rows.apply(cached, rule);
-    await this.#countStep();
+    for (const { values } of gradients.parts) this.#assertCurrent(this.#gradients.get(values) ?? this.#generation);
+    await this.#tt.apply(gradients, rule);
+    await this.#run(this.#endStep());
   }
 
   async prepare(plan: Plan, gradient: Tensor): Promise<PreparedStep> {
-    const split = this.#details(plan);
-    const tt = await this.#tt.prepare(split.tt, gradient);
-    const cached = await this.#cache.rows.prepare(split.cached, gradient);
-    return {
-      finite: tt.finite && cached.finite,
-      apply: async (rule) => {
-        validateUpdateRule(rule);
-        this.#assertCurrent(split.generation);
-        await tt.apply(rule);
-        await cached.apply(rule);
-        await this.#countStep();
-      },
-    };
+    return this.#run(this.#prepare(plan, gradient));
   }
 
   async step(plan: Plan, gradient: Tensor, rule: UpdateRule): Promise<void> {
-    validateUpdateRule(rule);
-    await (await this.prepare(plan, gradient)).apply(rule);
+    await this.#tt.step(this.#currentPlan(plan), gradient, rule);
+    await this.#run(this.#endStep());
   }
 
   async state(): Promise<NamedTensors> {
-    const cache = { ids: this.#cache.ids, counter: this.#counter, step: this.#step };
-    return writeCacheState(await this.#tt.state(), await this.#cache.rows.state(), cache);
+    const { ids, accesses } = this.#cache;
+    const cache = { ids, accesses, entering: this.#entering, counter: this.#counter, step: this.#step };
+    return writeCacheState(await this.#tt.state(), cache);
   }
 
   async load(state: NamedTensors): Promise<void> {
-    const { tt, rows, own } = splitState(state);
-    const cache: CacheState = readCacheState(own, this.#cache.capacity, this.numEmbeddings);
-    // The TT bag checks its part before it writes, so the other parts must be known to be good by then.
-    this.#cache.rows.checkState(rows);
-    await this.#tt.load(tt);
-    await this.#cache.rows.load(rows);
-    this.#cache.assign(cache.ids);
+    const { parameters, own } = splitState(state);
+    const cache = readCacheState(own, this.#cache.capacity, this.numEmbeddings);
+    // The TT bag checks the parameters before it writes.
+    await this.#tt.load(parameters);
+    this.#cache.assign(cache.ids, cache.accesses);
+    this.#entering = cache.entering;
     this.#counter = cache.counter;
     this.#step = cache.step;
     this.#generation++;
@@ -200,88 +184,103 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
 
   async toDense(): Promise<Tensor> {
     const dense = await this.#tt.toDense();
-    const rows = await this.#cache.rows.toDense();
-    const [table, cached, dim] = [dense.data, rows.data, this.embeddingDim];
-    for (const [slot, id] of this.#cache.ids.entries()) table.set(cached.subarray(slot * dim, (slot + 1) * dim), id * dim);
-    rows.dispose();
+    const [table, cached, dim] = [dense.data, this.#cache.rows.weights.data, this.embeddingDim];
+    for (const [slot, id] of this.#cache.ids.entries()) {
+      if (id !== NO_ROW) table.set(cached.subarray(slot * dim, (slot + 1) * dim), id * dim);
+    }
     return dense;
   }
 
   dispose(): void {
     this.#tt.dispose();
-    this.#cache.rows.dispose();
+    this.#cache.dispose();
   }
 
-  get #cacheBytes(): number {
-    return this.#cache.bytes + this.#counter.bytes;
+  *#prepare(plan: Plan, gradient: Tensor): Phases<PhasedStep> {
+    const step = yield* this.#tt.phases.prepare(this.#currentPlan(plan), gradient);
+    const generation = this.#generation;
+    const apply = (rule: UpdateRule): Phases<void> => {
+      validateUpdateRule(rule);
+      this.#assertCurrent(generation);
+      const update = step.applyPhases(rule);
+      return this.#thenEndStep(update);
+    };
+    return { finite: step.finite, applyPhases: apply, apply: async (rule) => this.#run(apply(rule)) };
   }
 
-  #details(plan: Plan): SplitPlan {
-    const details = this.#plans.get(plan);
-    if (details === undefined) throw new TtError("E_OPTION", "the plan was made by another embedding bag");
-    this.#assertCurrent(details.generation);
-    return details;
+  /** The plan of a batch for the rows that are cached now. */
+  #currentPlan(plan: Plan): Plan {
+    const batch = this.#plans.details(plan);
+    if (batch.generation !== this.#generation) {
+      batch.generation = this.#generation;
+      batch.plan = this.#planProbed(this.#cache.probe(batch.lookup, false), batch.mode);
+    }
+    return batch.plan;
+  }
+
+  #planProbed(probed: ProbedLookup, mode: PlanMode): Plan {
+    return this.#tt.planOverlaid(probed, mode);
   }
 
   #assertCurrent(generation: number): void {
     if (generation === this.#generation) return;
     throw new TtError(
       "E_STALE_PLAN",
-      `the cache has taken other rows since the batch was planned, up to step ${this.#step}; plan the batch again`,
+      `the cache has taken other rows since the gradients were computed, up to step ${this.#step}; compute them again`,
     );
   }
 
-  #split(lookup: Lookup, mode: PlanMode): SplitPlan {
-    const slots = new Int32Array(lookup.rows.length);
-    let hits = 0;
-    for (let p = 0; p < slots.length; p++) {
-      slots[p] = this.#cache.slotOf(lookup.rows[p]);
-      if (slots[p] >= 0) hits++;
-    }
-    const cachedPositions = new Uint32Array(hits);
-    const ttPositions = new Uint32Array(slots.length - hits);
-    let [c, t] = [0, 0];
-    for (let p = 0; p < slots.length; p++) {
-      if (slots[p] >= 0) cachedPositions[c++] = p;
-      else ttPositions[t++] = p;
-    }
-    const cachedSlots = cachedPositions.map((p) => slots[p]);
-    return {
-      generation: this.#generation,
-      weighted: lookup.weightFactors !== undefined,
-      tt: this.#tt.planLookup(hits === 0 ? lookup : selectPositions(lookup, ttPositions), mode),
-      ttPositions,
-      cached: this.#cache.rows.planLookup(selectPositions(lookup, cachedPositions, cachedSlots)),
-      cachedPositions,
-    };
+  *#thenEndStep(update: Phases<void>): Phases<void> {
+    yield* update;
+    yield* this.#endStep();
   }
 
-  /** Counts a training step, and refreshes the cache if one is due at its end. */
-  async #countStep(): Promise<void> {
+  /** Counts a training step, chooses rows if a refresh is due at its end, and lets a portion of them enter. */
+  *#endStep(): Phases<void> {
     this.#step++;
-    if (isRefreshDue(this.#schedule, this.#step)) await this.#refresh();
-  }
-
-  async #refresh(): Promise<void> {
+    const isDue = isRefreshDue(this.#schedule, this.#step);
+    if (!isDue && this.#entering.ids.length === 0) return;
     const start = performance.now();
-    const { capacity } = this.#cache;
-    const ids = selectRows(this.#policy, this.#counter, capacity, this.#cache.ids);
+    const dropped = isDue ? this.#chooseRows() : 0;
+    yield* this.#letRowsEnter();
+    this.#meter.countRefresh(Number(isDue), dropped, performance.now() - start);
+  }
+
+  /** Chooses the rows to hold from now on; those that a refresh before chose and that have not entered are forgotten. */
+  #chooseRows(): number {
+    const { capacity, ids } = this.#cache;
+    for (const slot of ids.keys()) this.#countAccesses(slot);
+    const held = ids.filter((id) => id !== NO_ROW);
+    const chosen = selectRows(this.#policy, this.#counter, capacity, held);
     ageAccesses(this.#policy, this.#counter, capacity);
-    const { entered, slots, dropped } = this.#policy === "resident" ? this.#cache.exchange(ids) : this.#replaceAll(ids);
-    const rows = await this.#tt.forward(this.#tt.planLookup({ outputs: entered.length, rows: entered }, { training: false }));
+    this.#entering = this.#cache.entering(chosen, this.#policy === "resident");
+    return this.#cache.countOthers(chosen);
+  }
+
+  /** Adds the accesses of a slot to the counter. */
+  #countAccesses(slot: number): void {
+    const accesses = this.#cache.takeAccesses(slot);
+    if (accesses > 0) this.#counter.add(this.#cache.ids[slot], accesses);
+  }
+
+  /** Computes a portion of the entering rows from the cores and gives them their slots. A function of the steps, never of time. */
+  *#letRowsEnter(): Phases<void> {
+    const portion = Math.max(ENTERING_ROWS, Math.ceil(this.#cache.capacity / this.#schedule.refreshEvery));
+    const ids = this.#entering.ids.subarray(0, portion);
+    const slots = this.#entering.slots.subarray(0, portion);
+    if (ids.length === 0) return;
+    const plan = this.#tt.planLookup({ outputs: ids.length, rows: ids }, { training: false });
+    const rows = yield* this.#tt.phases.forward(plan);
+    for (const [i, id] of ids.entries()) {
+      this.#countAccesses(slots[i]);
+      this.#cache.take(slots[i], id);
+    }
     this.#cache.fill(slots, rows.data);
+    this.#entering = { ids: this.#entering.ids.subarray(portion), slots: this.#entering.slots.subarray(portion) };
     this.#generation++;
-    this.#meter.countRefresh(dropped, performance.now() - start);
   }
 
-  /** Has all rows enter, those that are cached already too. */
-  #replaceAll(ids: Uint32Array): ReturnType<RowCache["exchange"]> {
-    return { entered: ids, slots: Uint32Array.from(ids, (_, slot) => slot), dropped: this.#cache.assign(ids) };
+  #run<T>(phases: Phases<T>): Promise<T> {
+    return runPhases(this.#runtime.host, phases);
   }
-}
-
-function scatter(target: Tensor, positions: Uint32Array, source: Tensor | undefined): void {
-  if (source === undefined) return;
-  const [to, from] = [target.data, source.data];
-  for (let i = 0; i < positions.length; i++) to[positions[i]] = from[i];
 }

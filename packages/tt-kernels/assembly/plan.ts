@@ -5,6 +5,9 @@
 // together: a bucket. Rows are numbered by their parent, so that those that extend one prefix lie together.
 import { bitsBelow, sortPairs } from "./radix-sort";
 
+/** Stands for the id of a position that the table does not answer: no table has so many rows. */
+export const NO_ROW: u32 = 0xffffffff;
+
 /** An inner level, k = 0 … d − 2. */
 @unmanaged
 export class Level {
@@ -30,9 +33,9 @@ export class Level {
 
 @unmanaged
 export class Plan {
-  /** In: row ids [lookups]. */
+  /** In: row ids [positions], or `NO_ROW`. */
   ids: usize;
-  lookups: u32;
+  positions: u32;
   /** In: d. */
   depth: u32;
   /** In: the levels k = 0 … d − 2, one after another. */
@@ -41,11 +44,11 @@ export class Plan {
   lastExtent: u32;
   /** In: p_0 · … · p_(d−1), or 0 for 2^32. */
   rowExtent: u32;
-  /** Spare: two arrays of pairs [lookups] and the counters of a sort. */
+  /** Spare: two arrays of pairs [positions] and the counters of a sort. */
   pairs: usize;
   spare: usize;
   counters: usize;
-  /** Out: positions by row [lookups], the row of each position [lookups] unless 0, and where each row's positions start [uniqueRows + 1]. */
+  /** Out: positions by row [lookups], the row of each position [positions] unless 0, and where each row's positions start [uniqueRows + 1]. */
   order: usize;
   rowOf: usize;
   rowStarts: usize;
@@ -57,6 +60,8 @@ export class Plan {
   /** Out. */
   uniqueRows: u32;
   segments: u32;
+  /** Out: positions that have a row. */
+  lookups: u32;
 }
 
 /** Bytes of a `Level`. */
@@ -70,11 +75,10 @@ export function levelAt(levels: usize, k: i32): Level {
 /** Plans a batch. One unit. */
 export function planTT(args: usize, _begin: i32, _end: i32): void {
   const plan = changetype<Plan>(args);
-  const n = <i32>plan.lookups;
-  writeKeys(plan);
+  const n = writeKeys(plan);
   const bits = plan.rowExtent == 0 ? 32 : bitsBelow(plan.rowExtent);
   const sorted = sortPairs(plan.pairs, plan.spare, n, bits, plan.counters);
-  const keys = groupRows(plan, sorted, sorted == plan.pairs ? plan.spare : plan.pairs);
+  const keys = groupRows(plan, sorted, n, sorted == plan.pairs ? plan.spare : plan.pairs);
   let nodeKeys = groupPrefixes(plan, keys);
   for (let k = <i32>plan.depth - 2; k > 0; k--) nodeKeys = linkParents(plan, k, nodeKeys);
   const first = levelAt(plan.levels, 0);
@@ -86,21 +90,26 @@ export function planTT(args: usize, _begin: i32, _end: i32): void {
 /** Plans a batch of an uncompressed table, which has no levels: positions sorted by row, and the distinct rows. One unit. */
 export function planDense(args: usize, _begin: i32, _end: i32): void {
   const plan = changetype<Plan>(args);
-  const n = <i32>plan.lookups;
-  for (let p = 0; p < n; p++) {
-    const at = <usize>p << 2;
-    store<u64>(plan.pairs + (at << 1), (<u64>load<u32>(plan.ids + at) << 32) | <u64>p);
+  const positions = plan.positions;
+  const ids = plan.ids;
+  let at = plan.pairs;
+  for (let p: u32 = 0; p < positions; p++) {
+    const id = load<u32>(ids + (<usize>p << 2));
+    store<u64>(at, (<u64>id << 32) | <u64>p);
+    at += <usize>(id != NO_ROW) << 3;
   }
+  const n = <i32>((at - plan.pairs) >> 3);
   const sorted = sortPairs(plan.pairs, plan.spare, n, bitsBelow(plan.rowExtent), plan.counters);
-  groupRows(plan, sorted, plan.rowDigits);
+  groupRows(plan, sorted, n, plan.rowDigits);
 }
 
 /**
- * Pairs (key, position): the key has the digits i_(d−2), …, i_0, i_(d−1), from the most significant down.
+ * Pairs (key, position): the key has the digits i_(d−2), …, i_0, i_(d−1), from the most significant down. A position without a
+ * row is overwritten by the next, which needs no branch. Returns the number of pairs.
  * Plain divisions: two of them take 3 ns, multiplications by rounded inverses in float64 took 7.
  */
-function writeKeys(plan: Plan): void {
-  const n = plan.lookups;
+function writeKeys(plan: Plan): i32 {
+  const n = plan.positions;
   const levels = plan.levels;
   const inner = <i32>plan.depth - 2;
   const lastExtent = plan.lastExtent;
@@ -116,9 +125,9 @@ function writeKeys(plan: Plan): void {
       const first = prefix / extent;
       const key = ((prefix - first * extent) * below + first) * lastExtent + (id - prefix * lastExtent);
       store<u64>(at, (<u64>key << 32) | <u64>p);
-      at += 8;
+      at += <usize>(id != NO_ROW) << 3;
     }
-    return;
+    return <i32>((at - plan.pairs) >> 3);
   }
   for (let p: u32 = 0; p < n; p++) {
     const id = load<u32>(ids + (<usize>p << 2));
@@ -133,13 +142,14 @@ function writeKeys(plan: Plan): void {
     }
     key = (key + rest) * lastExtent + last;
     store<u64>(at, (<u64>key << 32) | <u64>p);
-    at += 8;
+    at += <usize>(id != NO_ROW) << 3;
   }
+  return <i32>((at - plan.pairs) >> 3);
 }
 
 /** Numbers the distinct keys; every position is stored as the end of its row so far, which needs no branch. Returns the keys. */
-function groupRows(plan: Plan, sorted: usize, keys: usize): usize {
-  const n = plan.lookups;
+function groupRows(plan: Plan, sorted: usize, n: u32, keys: usize): usize {
+  plan.lookups = n;
   const order = plan.order;
   const rowOf = plan.rowOf;
   const rowStarts = plan.rowStarts;

@@ -1,5 +1,5 @@
 import type { Tensor, UpdateRule } from "@tt-rec/tensor";
-import type { PreparedStep, SliceGradients } from "./embedding-bag.ts";
+import type { PhasedStep, SliceGradients } from "./embedding-bag.ts";
 import type { Phases } from "./phases.ts";
 
 /** The work of one batch on a bag's parameters; the plan of a bag hides one. */
@@ -11,7 +11,7 @@ export interface BagBatch {
   /** Gradients of parameters and weights. */
   backward(gradient: Tensor): Phases<SliceGradients>;
   /** A backward pass up to where parameters would change. */
-  prepare(gradient: Tensor): Phases<PreparedStep>;
+  prepare(gradient: Tensor): Phases<PhasedStep>;
   /** Gradients and update in one. */
   step(gradient: Tensor, rule: UpdateRule): Phases<void>;
 }

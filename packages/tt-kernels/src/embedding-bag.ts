@@ -66,12 +66,18 @@ export interface PreparedStep {
   applyPhases?(rule: UpdateRule): Phases<void>;
 }
 
+/** A prepared step of a bag whose work comes in phases. */
+export interface PhasedStep extends PreparedStep {
+  /** `apply` in phases. */
+  applyPhases(rule: UpdateRule): Phases<void>;
+}
+
 /** The calls of a bag in phases, so that several bags can be worked on side by side: see `forwardTogether`. */
 export interface BagPhases {
   /** `forward` in phases. */
   forward(plan: Plan): Phases<Tensor>;
   /** `prepare` in phases. */
-  prepare(plan: Plan, gradient: Tensor): Phases<PreparedStep>;
+  prepare(plan: Plan, gradient: Tensor): Phases<PhasedStep>;
 }
 
 /**

@@ -6,12 +6,15 @@ export type {
   Plan,
   PlanMode,
   Pooling,
+  PhasedStep,
   PreparedStep,
   SliceGradient,
   SliceGradients,
 } from "./embedding-bag.ts";
-export { type Lookup, resolveBags, selectPositions } from "./lookup/lookup.ts";
-export type { Phase, Phases } from "./phases.ts";
+export { type Lookup, NO_ROW, resolveBags } from "./lookup/lookup.ts";
+export type { OverlaidLookup } from "./lookup/overlay.ts";
+export { PlanBook } from "./lookup/plan-book.ts";
+export { type Phase, type Phases, runPhases } from "./phases.ts";
 export { TableBatchedTTEmbeddingBag } from "./table-batched-tt-embedding-bag.ts";
 export { applyTogether, forwardTogether, prepareTogether } from "./together.ts";
 export { TTEmbeddingBag, type TTEmbeddingBagOptions } from "./tt-embedding-bag.ts";

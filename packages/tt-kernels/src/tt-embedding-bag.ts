@@ -1,13 +1,14 @@
-import { checkState, type NamedTensors, type Runtime, type Tensor, type UpdateRule, validateUpdateRule } from "@tt-rec/tensor";
+import { checkState, type NamedTensors, type Parameter, type Runtime, type Tensor, type UpdateRule, validateUpdateRule } from "@tt-rec/tensor";
 import { type TTShape, toDense } from "@tt-rec/tt-math";
 import type { BagBatch } from "./batch.ts";
 import type { BagPhases, Bags, EmbeddingBag, Plan, PlanMode, Pooling, PreparedStep, SliceGradients } from "./embedding-bag.ts";
 import { type Lookup, resolveBags } from "./lookup/lookup.ts";
 import { PlanBook } from "./lookup/plan-book.ts";
+import type { OverlaidLookup } from "./lookup/overlay.ts";
 import { type Phases, runPhases } from "./phases.ts";
 import { checkGradient, matchParts } from "./slice-gradients.ts";
 import { TTCores } from "./tt-cores.ts";
-import { applyCores, ttBatch } from "./tt-engine.ts";
+import { applyCores, overlaidBatch, ttBatch } from "./tt-engine.ts";
 
 /** Options of `TTEmbeddingBag`. */
 export interface TTEmbeddingBagOptions {
@@ -35,11 +36,19 @@ export class TTEmbeddingBag implements EmbeddingBag {
   readonly #runtime: Runtime;
   readonly #pooling: Pooling;
   readonly #cores: TTCores;
+  readonly #laid: Parameter | undefined;
+  readonly #parameters: readonly Parameter[];
   readonly #plans = new PlanBook<BagBatch>();
 
-  /** Allocates the cores. Throws `E_SHAPE` if the number or the sizes of the initial cores do not fit the shape. */
-  constructor(runtime: Runtime, { shape, cores, pooling = "sum" }: TTEmbeddingBagOptions) {
+  /**
+   * Allocates the cores. Throws `E_SHAPE` if the number or the sizes of the initial cores do not fit the shape. `laid`, rows
+   * [·, D] on the heap that are laid over those of the table, is for bags that are built from this one: the rows are looked up by
+   * `planOverlaid`, and are one more parameter of the bag in all else but `toDense`.
+   */
+  constructor(runtime: Runtime, { shape, cores, pooling = "sum" }: TTEmbeddingBagOptions, laid?: Parameter) {
     this.#cores = new TTCores(runtime, shape, cores);
+    this.#laid = laid;
+    this.#parameters = laid === undefined ? this.#cores.parameters : [...this.#cores.parameters, laid];
     this.numEmbeddings = shape.numEmbeddings;
     this.embeddingDim = shape.embeddingDim;
     this.shape = shape;
@@ -48,7 +57,7 @@ export class TTEmbeddingBag implements EmbeddingBag {
   }
 
   get bytes(): number {
-    return this.#cores.bytes;
+    return this.#parameters.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
   get parameterBytes(): number {
@@ -62,6 +71,12 @@ export class TTEmbeddingBag implements EmbeddingBag {
   /** Prepares a lookup whose rows are known to be in range, for bags that are built from this one. */
   planLookup(lookup: Lookup, { training }: PlanMode): Plan {
     return this.#plans.issue(lookup, ttBatch(this.#runtime, this.#cores, lookup, training));
+  }
+
+  /** As `planLookup`, with positions that the rows laid over the table answer. */
+  planOverlaid(overlaid: OverlaidLookup, { training }: PlanMode): Plan {
+    const batch = overlaidBatch(this.#runtime, this.#cores, this.#laid as Parameter, overlaid, training);
+    return this.#plans.issue(overlaid.lookup, batch);
   }
 
   async forward(plan: Plan): Promise<Tensor> {
@@ -78,7 +93,7 @@ export class TTEmbeddingBag implements EmbeddingBag {
 
   async apply(gradients: SliceGradients, rule: UpdateRule): Promise<void> {
     validateUpdateRule(rule);
-    await this.#run(applyCores(this.#runtime, this.#cores, matchParts(this.#cores.parameters, gradients), rule));
+    await this.#run(applyCores(this.#runtime, this.#cores, matchParts(this.#parameters, gradients), rule));
   }
 
   async step(plan: Plan, gradient: Tensor, rule: UpdateRule): Promise<void> {
@@ -87,13 +102,13 @@ export class TTEmbeddingBag implements EmbeddingBag {
   }
 
   async state(): Promise<NamedTensors> {
-    return new Map(this.#cores.parameters.flatMap((core) => core.entries()));
+    return new Map(this.#parameters.flatMap((core) => core.entries()));
   }
 
   async load(state: NamedTensors): Promise<void> {
-    checkState(this.#cores.parameters, state);
+    checkState(this.#parameters, state);
     this.#cores.version++;
-    for (const core of this.#cores.parameters) core.load(state);
+    for (const parameter of this.#parameters) parameter.load(state);
   }
 
   async toDense(): Promise<Tensor> {
@@ -104,6 +119,7 @@ export class TTEmbeddingBag implements EmbeddingBag {
 
   dispose(): void {
     this.#cores.dispose();
+    this.#laid?.dispose();
   }
 
   /** The batch of a plan, after a check of the gradient's shape. */

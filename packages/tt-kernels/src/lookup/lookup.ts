@@ -1,6 +1,9 @@
 import { TtError } from "@tt-rec/tensor";
 import type { Bags, Pooling } from "../embedding-bag.ts";
 
+/** Stands for the row of a position that a table does not answer: no table has so many rows. */
+export const NO_ROW = 0xffffffff;
+
 /**
  * Bags and pooling resolved to a list of terms: position p adds `coefficients[p]` times row `rows[p]` to the output whose
  * range of `offsets` it lies in. A subset of the positions is again a lookup, which is how a cache splits a batch.
@@ -8,7 +11,7 @@ import type { Bags, Pooling } from "../embedding-bag.ts";
 export interface Lookup {
   /** Number of output rows. */
   readonly outputs: number;
-  /** Row id of each position. */
+  /** Row id of each position; on the kernels, `NO_ROW` leaves a position to other rows that are laid over the table. */
   readonly rows: Uint32Array;
   /** Where the positions of each output start [outputs + 1]; absent: position p makes output p. */
   readonly offsets?: Uint32Array;

@@ -1,3 +1,5 @@
+import { type Lookup, NO_ROW } from "./lookup.ts";
+
 /** Positions of a batch grouped by row id. */
 export interface RowGroups {
   /** Distinct row ids in rising order [U]. */
@@ -8,6 +10,11 @@ export interface RowGroups {
   readonly starts: Uint32Array;
   /** Index into `uniqueRows` of each position. */
   readonly groupOf: Uint32Array;
+}
+
+/** Number of distinct rows, without those that a table does not answer. */
+export function countDistinct({ rows }: Pick<Lookup, "rows">): number {
+  return groupRows(rows.filter((row) => row !== NO_ROW)).uniqueRows.length;
 }
 
 const RADIX_BITS = 11;

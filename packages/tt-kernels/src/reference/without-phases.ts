@@ -23,13 +23,21 @@ export function withoutPhases(uniqueRows: () => number, { forward, backward, app
     *backward(gradient) {
       return backward(gradient);
     },
+    // biome-ignore lint/correctness/useYield: as above.
     *prepare(gradient) {
       const gradients = backward(gradient);
       const applyChecked = (rule: UpdateRule): void => {
         validateUpdateRule(rule);
         apply(gradients, rule);
       };
-      return { finite: Number.isFinite(gradients.sumOfSquares), apply: async (rule) => applyChecked(rule) };
+      return {
+        finite: Number.isFinite(gradients.sumOfSquares),
+        apply: async (rule) => applyChecked(rule),
+        // biome-ignore lint/correctness/useYield: as above.
+        *applyPhases(rule) {
+          applyChecked(rule);
+        },
+      };
     },
     // biome-ignore lint/correctness/useYield: as above.
     *step(gradient, rule) {

@@ -8,9 +8,9 @@ import {
   validateUpdateRule,
 } from "@tt-rec/tensor";
 import type { BagBatch } from "../batch.ts";
-import type { PreparedStep, SliceGradient, SliceGradients } from "../embedding-bag.ts";
+import type { PhasedStep, SliceGradient, SliceGradients } from "../embedding-bag.ts";
 import type { Lookup } from "../lookup/lookup.ts";
-import { groupRows } from "../lookup/row-groups.ts";
+import { countDistinct } from "../lookup/row-groups.ts";
 import { type Phases, runPhases } from "../phases.ts";
 import { applyToTable, reserveIn } from "./apply.ts";
 import { type BatchArrays, COUNTER_BYTES, copyFloats, copyLookup, copyWords, type Reserve, writeRecord } from "./batch-arrays.ts";
@@ -47,7 +47,7 @@ export class WasmDenseBatch implements BagBatch {
   }
 
   get uniqueRows(): number {
-    this.#uniqueRows ??= groupRows(this.#lookup.rows).uniqueRows.length;
+    this.#uniqueRows ??= countDistinct(this.#lookup);
     return this.#uniqueRows;
   }
 
@@ -78,7 +78,7 @@ export class WasmDenseBatch implements BagBatch {
     return { parts: [part], sumOfSquares: yield* this.#sumOfSquares(part), ...(weights && { weights }) };
   }
 
-  *prepare(gradient: Tensor): Phases<PreparedStep> {
+  *prepare(gradient: Tensor): Phases<PhasedStep> {
     const part = yield* this.#rowGradients(gradient);
     const finite = Number.isFinite(yield* this.#sumOfSquares(part));
     const applyPhases = (rule: UpdateRule): Phases<void> => {
@@ -191,11 +191,15 @@ function* sortBatch(host: KernelHost, reserve: Reserve, table: Parameter, lookup
   const n = lookup.rows.length;
   const kernels = bagKernels(host);
   const arrays = copyLookup(host, reserve, lookup);
-  const [pairs, spare, counters] = [8 * n, 8 * n, COUNTER_BYTES].map(reserve);
-  const [order, rowStarts, unique] = [n, n + 1, n].map((count) => reserve(4 * count));
+  const pairs = reserve(8 * n);
+  const spare = reserve(8 * n);
+  const counters = reserve(COUNTER_BYTES);
+  const order = reserve(4 * n);
+  const rowStarts = reserve(4 * (n + 1));
+  const unique = reserve(4 * n);
   const record = writeRecord(host, reserve, [
     ...[arrays.rows, n, 0, 0, 0, table.weights.shape[0], pairs, spare, counters, order, 0, rowStarts, unique],
-    ...[0, 0, 0, 0],
+    ...[0, 0, 0, 0, 0],
   ]);
   const tasks = [taskOf(kernels.planDense, record, 1, 15 * n)];
   if (arrays.offsets !== 0) {

@@ -1,0 +1,67 @@
+// Which of a batch's rows are cached, and where.
+import { NO_ROW } from "../../tt-kernels/assembly/plan";
+
+/** Open addressing with linear probing: pairs of a row id and its slot; a slot of `NO_ROW` marks a free pair. */
+@unmanaged
+export class Probe {
+  /** Row ids [count]. */
+  ids: usize;
+  count: u32;
+  /** The pairs [mask + 1], a power of two. */
+  table: usize;
+  mask: u32;
+  /** Out: slot of each id that is cached, `NO_ROW` for the others [count]. */
+  slots: usize;
+  /** Out: the ids that are not cached, `NO_ROW` for the others [count]. */
+  misses: usize;
+  /** Out: the ids that are not cached, one after another [count]. */
+  missed: usize;
+  /** Accesses of each slot, to which this batch's are added; 0 counts none. */
+  accesses: usize;
+  /** Out: ids that are cached. */
+  hits: u32;
+}
+
+/** A bijection of words that sends neighbours far apart: the finaliser of MurmurHash3. */
+@inline
+function mixBits(word: u32): u32 {
+  let h = word;
+  h = (h ^ (h >> 16)) * 0x85ebca6b;
+  h = (h ^ (h >> 13)) * 0xc2b2ae35;
+  return h ^ (h >> 16);
+}
+
+/** Looks up all ids. One unit. */
+export function probeRows(args: usize, _begin: i32, _end: i32): void {
+  const probe = changetype<Probe>(args);
+  const table = probe.table;
+  const mask = <usize>probe.mask << 3;
+  const count = probe.count;
+  const ids = probe.ids;
+  const slots = probe.slots;
+  const misses = probe.misses;
+  const accesses = probe.accesses;
+  let missed = probe.missed;
+  for (let i: u32 = 0; i < count; i++) {
+    const at = <usize>i << 2;
+    const id = load<u32>(ids + at);
+    let entry = (<usize>mixBits(id) << 3) & mask;
+    let pair = load<u64>(table + entry);
+    while (<u32>pair != id && <u32>(pair >> 32) != NO_ROW) {
+      entry = (entry + 8) & mask;
+      pair = load<u64>(table + entry);
+    }
+    const slot = <u32>(pair >> 32);
+    const isHit = slot != NO_ROW;
+    store<u32>(slots + at, slot);
+    store<u32>(misses + at, select<u32>(NO_ROW, id, isHit));
+    // Written whether it is one or not, and overwritten by the next, which needs no branch.
+    store<u32>(missed, id);
+    missed += <usize>(!isHit) << 2;
+    if (accesses != 0 && isHit) {
+      const counter = accesses + (<usize>slot << 2);
+      store<u32>(counter, load<u32>(counter) + 1);
+    }
+  }
+  probe.hits = count - <u32>((missed - probe.missed) >> 2);
+}

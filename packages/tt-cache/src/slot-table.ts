@@ -1,0 +1,141 @@
+import { type KernelHost, mixBits, type Runtime, type Tensor } from "@tt-rec/tensor";
+import { type Lookup, NO_ROW, type OverlaidLookup } from "@tt-rec/tt-kernels";
+import { ttCacheModule } from "./generated/tt-cache-module.ts";
+
+/** The ids of a batch, told apart. */
+export interface ProbedLookup extends OverlaidLookup {
+  /** The ids that are not cached, in the order of their positions. */
+  readonly missed: Uint32Array;
+}
+
+/**
+ * A map from row id to slot on the heap, where kernels read it, and counters of the accesses of each slot: open addressing
+ * with linear probing over pairs (id, slot), at most half full.
+ */
+export class SlotTable {
+  readonly #runtime: Runtime;
+  readonly #pairs: Tensor;
+  readonly #accesses: Tensor;
+  readonly #mask: number;
+  readonly #probe: number;
+
+  /** Makes room for `capacity` slots. */
+  constructor(runtime: Runtime, capacity: number) {
+    this.#runtime = runtime;
+    const pairs = 2 ** Math.ceil(Math.log2(2 * capacity));
+    this.#pairs = runtime.tensor([pairs, 2]);
+    this.#accesses = runtime.tensor([capacity]);
+    this.#mask = pairs - 1;
+    this.#probe = runtime.host.load(ttCacheModule).get("probeRows") as number;
+    this.clear();
+  }
+
+  /** Bytes of the map and the counters. */
+  get bytes(): number {
+    return 4 * (this.#pairs.size + this.#accesses.size);
+  }
+
+  /** Accesses of each slot since they were last taken, as a view that dies when the heap grows. */
+  get accesses(): Uint32Array {
+    return wordsOf(this.#accesses);
+  }
+
+  /** The slot of an id, or `NO_ROW`. */
+  slotOf(id: number): number {
+    const pairs = wordsOf(this.#pairs);
+    return pairs[2 * this.#find(pairs, id) + 1];
+  }
+
+  /** Maps an id to a slot. */
+  set(id: number, slot: number): void {
+    const pairs = wordsOf(this.#pairs);
+    const at = this.#find(pairs, id);
+    pairs[2 * at] = id;
+    pairs[2 * at + 1] = slot;
+  }
+
+  /** Forgets an id, and moves back what had to give way to it. */
+  delete(id: number): void {
+    const pairs = wordsOf(this.#pairs);
+    const mask = this.#mask;
+    let hole = this.#find(pairs, id);
+    if (pairs[2 * hole + 1] === NO_ROW) return;
+    for (let at = (hole + 1) & mask; pairs[2 * at + 1] !== NO_ROW; at = (at + 1) & mask) {
+      // A pair may fill the hole if that is not before its own place.
+      const home = mixBits(pairs[2 * at]) & mask;
+      if (((at - home) & mask) < ((at - hole) & mask)) continue;
+      pairs[2 * hole] = pairs[2 * at];
+      pairs[2 * hole + 1] = pairs[2 * at + 1];
+      hole = at;
+    }
+    pairs[2 * hole + 1] = NO_ROW;
+  }
+
+  /** Forgets all ids and all accesses. */
+  clear(): void {
+    wordsOf(this.#pairs).fill(NO_ROW);
+    this.accesses.fill(0);
+  }
+
+  /** Tells which positions of a lookup are cached, and counts their accesses if `counts`. */
+  probe(lookup: Lookup, counts: boolean): ProbedLookup {
+    return this.#runtime.backend === "wasm" ? this.#probeOnKernel(lookup, counts) : this.#probeInPlace(lookup, counts);
+  }
+
+  /** Frees the memory. */
+  dispose(): void {
+    this.#pairs.dispose();
+    this.#accesses.dispose();
+  }
+
+  #probeOnKernel(lookup: Lookup, counts: boolean): ProbedLookup {
+    const { host } = this.#runtime;
+    const { rows: ids } = lookup;
+    const workspace = host.enter();
+    try {
+      const bytes = 4 * ids.length;
+      const [at, slots, misses, missed] = [0, 0, 0, 0].map(() => workspace.reserve(bytes));
+      host.words.set(ids, at / 4);
+      const { byteOffset } = this.#pairs;
+      const record = workspace.record([
+        ...[at, ids.length, byteOffset, this.#mask, slots, misses, missed],
+        ...[counts ? this.#accesses.byteOffset : 0, 0],
+      ]);
+      host.runNow({ kernel: this.#probe, args: record, units: 1, grain: 1 });
+      const hits = host.words[record / 4 + 8];
+      return {
+        ...{ lookup, hits },
+        rows: copyOf(host, misses, ids.length),
+        slots: copyOf(host, slots, ids.length),
+        missed: copyOf(host, missed, ids.length - hits),
+      };
+    } finally {
+      host.leave();
+    }
+  }
+
+  /** The oracle of the kernel. */
+  #probeInPlace(lookup: Lookup, counts: boolean): ProbedLookup {
+    const slots = lookup.rows.map((id) => this.slotOf(id));
+    const rows = lookup.rows.map((id, p) => (slots[p] === NO_ROW ? id : NO_ROW));
+    const missed = lookup.rows.filter((_, p) => slots[p] === NO_ROW);
+    const { accesses } = this;
+    if (counts) for (const slot of slots) if (slot !== NO_ROW) accesses[slot]++;
+    return { lookup, rows, slots, missed, hits: slots.length - missed.length };
+  }
+
+  /** The pair of an id, or the free pair where it belongs. */
+  #find(pairs: Uint32Array, id: number): number {
+    let at = mixBits(id) & this.#mask;
+    while (pairs[2 * at + 1] !== NO_ROW && pairs[2 * at] !== id) at = (at + 1) & this.#mask;
+    return at;
+  }
+}
+
+function wordsOf({ memory, byteOffset, size }: Tensor): Uint32Array {
+  return new Uint32Array(memory.buffer, byteOffset, size);
+}
+
+function copyOf({ words }: KernelHost, offset: number, length: number): Uint32Array {
+  return words.slice(offset / 4, offset / 4 + length);
+}
