@@ -12,12 +12,12 @@ export class Probe {
   mask: u32;
   /** Out: slot of each id that is cached, `NO_ROW` for the others [count]. */
   slots: usize;
-  /** Out: the ids that are not cached, `NO_ROW` for the others [count]. */
-  misses: usize;
-  /** Out: the ids that are not cached, one after another [count]. */
-  missed: usize;
-  /** Accesses of each slot, to which this batch's are added; 0 counts none. */
+  /** Out: the positions of ids that are cached, and of those that are not [count]. */
+  laid: usize;
+  below: usize;
+  /** Accesses of each slot, to which this batch's are added, or 0; and a word that takes what is not counted. */
   accesses: usize;
+  none: usize;
   /** Out: ids that are cached. */
   hits: u32;
 }
@@ -31,7 +31,7 @@ function mixBits(word: u32): u32 {
   return h ^ (h >> 16);
 }
 
-/** Looks up all ids. One unit. */
+/** Looks up all ids. One unit. Whether an id is cached cannot be predicted, so but for collisions there is no branch. */
 export function probeRows(args: usize, _begin: i32, _end: i32): void {
   const probe = changetype<Probe>(args);
   const table = probe.table;
@@ -39,9 +39,10 @@ export function probeRows(args: usize, _begin: i32, _end: i32): void {
   const count = probe.count;
   const ids = probe.ids;
   const slots = probe.slots;
-  const misses = probe.misses;
   const accesses = probe.accesses;
-  let missed = probe.missed;
+  const none = probe.none;
+  let laid = probe.laid;
+  let below = probe.below;
   for (let i: u32 = 0; i < count; i++) {
     const at = <usize>i << 2;
     const id = load<u32>(ids + at);
@@ -54,14 +55,13 @@ export function probeRows(args: usize, _begin: i32, _end: i32): void {
     const slot = <u32>(pair >> 32);
     const isHit = slot != NO_ROW;
     store<u32>(slots + at, slot);
-    store<u32>(misses + at, select<u32>(NO_ROW, id, isHit));
-    // Written whether it is one or not, and overwritten by the next, which needs no branch.
-    store<u32>(missed, id);
-    missed += <usize>(!isHit) << 2;
-    if (accesses != 0 && isHit) {
-      const counter = accesses + (<usize>slot << 2);
-      store<u32>(counter, load<u32>(counter) + 1);
-    }
+    // Written to both lists, and overwritten by the next where it does not belong.
+    store<u32>(laid, i);
+    laid += <usize>isHit << 2;
+    store<u32>(below, i);
+    below += <usize>!isHit << 2;
+    const counter = select<usize>(accesses + (<usize>slot << 2), none, isHit && accesses != 0);
+    store<u32>(counter, load<u32>(counter) + 1);
   }
-  probe.hits = count - <u32>((missed - probe.missed) >> 2);
+  probe.hits = <u32>((laid - probe.laid) >> 2);
 }

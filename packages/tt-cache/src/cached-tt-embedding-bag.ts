@@ -24,7 +24,6 @@ import { ageAccesses, CACHE_POLICIES, type CachePolicy, selectRows } from "./cac
 import { readCacheState, splitState, writeCacheState } from "./cache-state.ts";
 import { CACHED_ROWS, type Entering, RowCache } from "./row-cache.ts";
 import { isRefreshDue, type SemiDynamicSchedule, validateSchedule } from "./semi-dynamic-schedule.ts";
-import type { ProbedLookup } from "./slot-table.ts";
 
 /** Options of `CachedTTEmbeddingBag`: those of the TT bag, the size of the cache, and when it takes new rows. */
 export interface CachedTTEmbeddingBagOptions extends TTEmbeddingBagOptions, SemiDynamicSchedule {
@@ -121,11 +120,11 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
     const lookup = resolveBags(bags, this.#pooling, this.numEmbeddings);
     const probed = this.#cache.probe(lookup, mode.training);
     if (mode.training) {
-      this.#counter.observe(probed.missed);
-      this.#meter.countStep(probed.hits, lookup.rows.length);
+      this.#counter.observe(probed.below.map((p) => lookup.rows[p]));
+      this.#meter.countStep(probed.laid.length, lookup.rows.length);
     }
     return this.#plans.issue(lookup, {
-      ...{ lookup, mode, generation: this.#generation, plan: this.#planProbed(probed, mode) },
+      ...{ lookup, mode, generation: this.#generation, plan: this.#tt.planOverlaid(probed, mode) },
       get uniqueRows() {
         return this.plan.uniqueRows;
       },
@@ -213,13 +212,9 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
     const batch = this.#plans.details(plan);
     if (batch.generation !== this.#generation) {
       batch.generation = this.#generation;
-      batch.plan = this.#planProbed(this.#cache.probe(batch.lookup, false), batch.mode);
+      batch.plan = this.#tt.planOverlaid(this.#cache.probe(batch.lookup, false), batch.mode);
     }
     return batch.plan;
-  }
-
-  #planProbed(probed: ProbedLookup, mode: PlanMode): Plan {
-    return this.#tt.planOverlaid(probed, mode);
   }
 
   #assertCurrent(generation: number): void {

@@ -1,16 +1,10 @@
-import { type KernelHost, mixBits, type Runtime, type Tensor } from "@tt-rec/tensor";
+import { mixBits, type Runtime, type Tensor } from "@tt-rec/tensor";
 import { type Lookup, NO_ROW, type OverlaidLookup } from "@tt-rec/tt-kernels";
 import { ttCacheModule } from "./generated/tt-cache-module.ts";
 
-/** The ids of a batch, told apart. */
-export interface ProbedLookup extends OverlaidLookup {
-  /** The ids that are not cached, in the order of their positions. */
-  readonly missed: Uint32Array;
-}
-
 /**
  * A map from row id to slot on the heap, where kernels read it, and counters of the accesses of each slot: open addressing
- * with linear probing over pairs (id, slot), at most half full.
+ * with linear probing over pairs (id, slot), at most a quarter full, so that few ids meet another on the way to theirs.
  */
 export class SlotTable {
   readonly #runtime: Runtime;
@@ -22,7 +16,7 @@ export class SlotTable {
   /** Makes room for `capacity` slots. */
   constructor(runtime: Runtime, capacity: number) {
     this.#runtime = runtime;
-    const pairs = 2 ** Math.ceil(Math.log2(2 * capacity));
+    const pairs = 2 ** Math.ceil(Math.log2(4 * capacity));
     this.#pairs = runtime.tensor([pairs, 2]);
     this.#accesses = runtime.tensor([capacity]);
     this.#mask = pairs - 1;
@@ -78,7 +72,7 @@ export class SlotTable {
   }
 
   /** Tells which positions of a lookup are cached, and counts their accesses if `counts`. */
-  probe(lookup: Lookup, counts: boolean): ProbedLookup {
+  probe(lookup: Lookup, counts: boolean): OverlaidLookup {
     return this.#runtime.backend === "wasm" ? this.#probeOnKernel(lookup, counts) : this.#probeInPlace(lookup, counts);
   }
 
@@ -88,26 +82,30 @@ export class SlotTable {
     this.#accesses.dispose();
   }
 
-  #probeOnKernel(lookup: Lookup, counts: boolean): ProbedLookup {
+  #probeOnKernel(lookup: Lookup, counts: boolean): OverlaidLookup {
     const { host } = this.#runtime;
     const { rows: ids } = lookup;
     const workspace = host.enter();
     try {
-      const bytes = 4 * ids.length;
-      const [at, slots, misses, missed] = [0, 0, 0, 0].map(() => workspace.reserve(bytes));
+      const count = ids.length;
+      // One block, fetched at once. Each list may be written one beyond its end.
+      const lists = workspace.reserve(4 * (3 * count + 2));
+      const at = workspace.reserve(4 * count);
       host.words.set(ids, at / 4);
+      const [slots, laid, below] = [lists, lists + 4 * count, lists + 4 * (2 * count + 1)];
+      const none = workspace.reserve(4);
+      const accesses = counts ? this.#accesses.byteOffset : 0;
       const { byteOffset } = this.#pairs;
-      const record = workspace.record([
-        ...[at, ids.length, byteOffset, this.#mask, slots, misses, missed],
-        ...[counts ? this.#accesses.byteOffset : 0, 0],
-      ]);
+      const record = workspace.record([at, count, byteOffset, this.#mask, slots, laid, below, accesses, none, 0]);
       host.runNow({ kernel: this.#probe, args: record, units: 1, grain: 1 });
-      const hits = host.words[record / 4 + 8];
+      const { words } = host;
+      const hits = words[record / 4 + 9];
+      const found = words.slice(lists / 4, lists / 4 + 3 * count + 2);
       return {
-        ...{ lookup, hits },
-        rows: copyOf(host, misses, ids.length),
-        slots: copyOf(host, slots, ids.length),
-        missed: copyOf(host, missed, ids.length - hits),
+        lookup,
+        slots: found.subarray(0, count),
+        laid: found.subarray(count, count + hits),
+        below: found.subarray(2 * count + 1, 3 * count + 1 - hits),
       };
     } finally {
       host.leave();
@@ -115,13 +113,13 @@ export class SlotTable {
   }
 
   /** The oracle of the kernel. */
-  #probeInPlace(lookup: Lookup, counts: boolean): ProbedLookup {
+  #probeInPlace(lookup: Lookup, counts: boolean): OverlaidLookup {
     const slots = lookup.rows.map((id) => this.slotOf(id));
-    const rows = lookup.rows.map((id, p) => (slots[p] === NO_ROW ? id : NO_ROW));
-    const missed = lookup.rows.filter((_, p) => slots[p] === NO_ROW);
+    const positions = slots.map((_, p) => p);
+    const laid = positions.filter((p) => slots[p] !== NO_ROW);
     const { accesses } = this;
-    if (counts) for (const slot of slots) if (slot !== NO_ROW) accesses[slot]++;
-    return { lookup, rows, slots, missed, hits: slots.length - missed.length };
+    if (counts) for (const p of laid) accesses[slots[p]]++;
+    return { lookup, slots, laid, below: positions.filter((p) => slots[p] === NO_ROW) };
   }
 
   /** The pair of an id, or the free pair where it belongs. */
@@ -134,8 +132,4 @@ export class SlotTable {
 
 function wordsOf({ memory, byteOffset, size }: Tensor): Uint32Array {
   return new Uint32Array(memory.buffer, byteOffset, size);
-}
-
-function copyOf({ words }: KernelHost, offset: number, length: number): Uint32Array {
-  return words.slice(offset / 4, offset / 4 + length);
 }

@@ -41,6 +41,10 @@ export class OverlaidPool {
 export function poolOverlaid(args: usize, begin: i32, end: i32): void {
   const pool = changetype<OverlaidPool>(args);
   const bytes = <usize>pool.overlay.dim << 2;
+  if (bytes == 64 && pool.offsets == 0 && pool.coefficients == 0) {
+    copyRows(pool, begin, end);
+    return;
+  }
   for (let output = begin; output < end; output++) {
     let first = <u32>output;
     let last = first + 1;
@@ -51,6 +55,26 @@ export function poolOverlaid(args: usize, begin: i32, end: i32): void {
     const out = pool.outputs + <usize>output * bytes;
     if (bytes == 64) sum16(pool, first, last, out);
     else sumAny(pool, first, last, out, bytes);
+  }
+}
+
+/** Rows of 16, one an output. */
+function copyRows(pool: OverlaidPool, begin: i32, end: i32): void {
+  const rowOf = pool.overlay.rowOf;
+  const rows = pool.overlay.rows;
+  const slots = pool.overlay.slots;
+  const laid = pool.overlay.laid;
+  let out = pool.outputs + (<usize>begin << 6);
+  const stop = <usize>end << 2;
+  for (let at = <usize>begin << 2; at < stop; at += 4) {
+    const slot = load<u32>(slots + at);
+    const below = rows + (<usize>load<u32>(rowOf + at) << 6);
+    const row = select<usize>(laid + (<usize>slot << 6), below, slot != NO_ROW);
+    v128.store(out, v128.load(row));
+    v128.store(out, v128.load(row, 16), 16);
+    v128.store(out, v128.load(row, 32), 32);
+    v128.store(out, v128.load(row, 48), 48);
+    out += 64;
   }
 }
 

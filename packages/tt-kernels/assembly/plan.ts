@@ -5,7 +5,7 @@
 // together: a bucket. Rows are numbered by their parent, so that those that extend one prefix lie together.
 import { bitsBelow, sortPairs } from "./radix-sort";
 
-/** Stands for the id of a position that the table does not answer: no table has so many rows. */
+/** Stands for the slot of a position that has none: no table has so many rows. */
 export const NO_ROW: u32 = 0xffffffff;
 
 /** An inner level, k = 0 … d − 2. */
@@ -33,9 +33,9 @@ export class Level {
 
 @unmanaged
 export class Plan {
-  /** In: row ids [positions], or `NO_ROW`. */
+  /** In: row ids by position, and the number of positions that count. */
   ids: usize;
-  positions: u32;
+  lookups: u32;
   /** In: d. */
   depth: u32;
   /** In: the levels k = 0 … d − 2, one after another. */
@@ -44,7 +44,7 @@ export class Plan {
   lastExtent: u32;
   /** In: p_0 · … · p_(d−1), or 0 for 2^32. */
   rowExtent: u32;
-  /** Spare: two arrays of pairs [positions] and the counters of a sort. */
+  /** Spare: two arrays of pairs [lookups] and the counters of a sort. */
   pairs: usize;
   spare: usize;
   counters: usize;
@@ -60,8 +60,8 @@ export class Plan {
   /** Out. */
   uniqueRows: u32;
   segments: u32;
-  /** Out: positions that have a row. */
-  lookups: u32;
+  /** In: the positions that count [lookups], rising; 0 stands for all. */
+  positions: usize;
 }
 
 /** Bytes of a `Level`. */
@@ -75,10 +75,11 @@ export function levelAt(levels: usize, k: i32): Level {
 /** Plans a batch. One unit. */
 export function planTT(args: usize, _begin: i32, _end: i32): void {
   const plan = changetype<Plan>(args);
-  const n = writeKeys(plan);
+  const n = <i32>plan.lookups;
+  writeKeys(plan);
   const bits = plan.rowExtent == 0 ? 32 : bitsBelow(plan.rowExtent);
   const sorted = sortPairs(plan.pairs, plan.spare, n, bits, plan.counters);
-  const keys = groupRows(plan, sorted, n, sorted == plan.pairs ? plan.spare : plan.pairs);
+  const keys = groupRows(plan, sorted, sorted == plan.pairs ? plan.spare : plan.pairs);
   let nodeKeys = groupPrefixes(plan, keys);
   for (let k = <i32>plan.depth - 2; k > 0; k--) nodeKeys = linkParents(plan, k, nodeKeys);
   const first = levelAt(plan.levels, 0);
@@ -90,26 +91,69 @@ export function planTT(args: usize, _begin: i32, _end: i32): void {
 /** Plans a batch of an uncompressed table, which has no levels: positions sorted by row, and the distinct rows. One unit. */
 export function planDense(args: usize, _begin: i32, _end: i32): void {
   const plan = changetype<Plan>(args);
-  const positions = plan.positions;
+  const n = <i32>plan.lookups;
   const ids = plan.ids;
-  let at = plan.pairs;
-  for (let p: u32 = 0; p < positions; p++) {
-    const id = load<u32>(ids + (<usize>p << 2));
-    store<u64>(at, (<u64>id << 32) | <u64>p);
-    at += <usize>(id != NO_ROW) << 3;
+  if (plan.rowExtent <= 2 * plan.lookups) {
+    countRows(plan);
+    return;
   }
-  const n = <i32>((at - plan.pairs) >> 3);
+  for (let i = 0; i < n; i++) {
+    const p = positionAt(plan.positions, i);
+    store<u64>(plan.pairs + (<usize>i << 3), (<u64>load<u32>(ids + (<usize>p << 2)) << 32) | <u64>p);
+  }
   const sorted = sortPairs(plan.pairs, plan.spare, n, bitsBelow(plan.rowExtent), plan.counters);
-  groupRows(plan, sorted, n, plan.rowDigits);
+  groupRows(plan, sorted, plan.rowDigits);
+}
+
+/** The i-th of the positions that count. */
+@inline
+function positionAt(positions: usize, i: u32): u32 {
+  return positions == 0 ? i : load<u32>(positions + (<usize>i << 2));
+}
+
+/** Sorts by counting where there are few rows for so many ids. */
+function countRows(plan: Plan): void {
+  const n = plan.lookups;
+  const ids = plan.ids;
+  const positions = plan.positions;
+  const counters = plan.pairs;
+  memory.fill(counters, 0, <usize>plan.rowExtent << 2);
+  for (let i: u32 = 0; i < n; i++) {
+    const id = load<u32>(ids + (<usize>positionAt(positions, i) << 2));
+    const counter = counters + (<usize>id << 2);
+    store<u32>(counter, load<u32>(counter) + 1);
+  }
+  let rows: u32 = 0;
+  let sum: u32 = 0;
+  for (let row: u32 = 0; row < plan.rowExtent; row++) {
+    const counter = counters + (<usize>row << 2);
+    const count = load<u32>(counter);
+    // Written whether the row occurs or not, and overwritten by the next.
+    store<u32>(plan.rowDigits + (<usize>rows << 2), row);
+    store<u32>(plan.rowStarts + (<usize>rows << 2), sum);
+    store<u32>(counter, sum);
+    sum += count;
+    rows += <u32>(count != 0);
+  }
+  store<u32>(plan.rowStarts + (<usize>rows << 2), sum);
+  plan.uniqueRows = rows;
+  const order = plan.order;
+  for (let i: u32 = 0; i < n; i++) {
+    const p = positionAt(positions, i);
+    const counter = counters + (<usize>load<u32>(ids + (<usize>p << 2)) << 2);
+    const place = load<u32>(counter);
+    store<u32>(counter, place + 1);
+    store<u32>(order + (<usize>place << 2), p);
+  }
 }
 
 /**
- * Pairs (key, position): the key has the digits i_(d−2), …, i_0, i_(d−1), from the most significant down. A position without a
- * row is overwritten by the next, which needs no branch. Returns the number of pairs.
+ * Pairs (key, position): the key has the digits i_(d−2), …, i_0, i_(d−1), from the most significant down.
  * Plain divisions: two of them take 3 ns, multiplications by rounded inverses in float64 took 7.
  */
-function writeKeys(plan: Plan): i32 {
-  const n = plan.positions;
+function writeKeys(plan: Plan): void {
+  const n = plan.lookups;
+  const positions = plan.positions;
   const levels = plan.levels;
   const inner = <i32>plan.depth - 2;
   const lastExtent = plan.lastExtent;
@@ -119,17 +163,19 @@ function writeKeys(plan: Plan): i32 {
     const level = levelAt(levels, 1);
     const extent = level.extent;
     const below = level.below;
-    for (let p: u32 = 0; p < n; p++) {
+    for (let i: u32 = 0; i < n; i++) {
+      const p = positionAt(positions, i);
       const id = load<u32>(ids + (<usize>p << 2));
       const prefix = id / lastExtent;
       const first = prefix / extent;
       const key = ((prefix - first * extent) * below + first) * lastExtent + (id - prefix * lastExtent);
       store<u64>(at, (<u64>key << 32) | <u64>p);
-      at += <usize>(id != NO_ROW) << 3;
+      at += 8;
     }
-    return <i32>((at - plan.pairs) >> 3);
+    return;
   }
-  for (let p: u32 = 0; p < n; p++) {
+  for (let i: u32 = 0; i < n; i++) {
+    const p = positionAt(positions, i);
     const id = load<u32>(ids + (<usize>p << 2));
     let rest = id / lastExtent;
     const last = id - rest * lastExtent;
@@ -142,14 +188,13 @@ function writeKeys(plan: Plan): i32 {
     }
     key = (key + rest) * lastExtent + last;
     store<u64>(at, (<u64>key << 32) | <u64>p);
-    at += <usize>(id != NO_ROW) << 3;
+    at += 8;
   }
-  return <i32>((at - plan.pairs) >> 3);
 }
 
 /** Numbers the distinct keys; every position is stored as the end of its row so far, which needs no branch. Returns the keys. */
-function groupRows(plan: Plan, sorted: usize, n: u32, keys: usize): usize {
-  plan.lookups = n;
+function groupRows(plan: Plan, sorted: usize, keys: usize): usize {
+  const n = plan.lookups;
   const order = plan.order;
   const rowOf = plan.rowOf;
   const rowStarts = plan.rowStarts;

@@ -11,8 +11,8 @@ export type {
   SliceGradient,
   SliceGradients,
 } from "./embedding-bag.ts";
-export { type Lookup, NO_ROW, resolveBags } from "./lookup/lookup.ts";
-export type { OverlaidLookup } from "./lookup/overlay.ts";
+export { type Lookup, resolveBags } from "./lookup/lookup.ts";
+export { NO_ROW, type OverlaidLookup } from "./lookup/overlay.ts";
 export { PlanBook } from "./lookup/plan-book.ts";
 export { type Phase, type Phases, runPhases } from "./phases.ts";
 export { TableBatchedTTEmbeddingBag } from "./table-batched-tt-embedding-bag.ts";

@@ -1,9 +1,6 @@
 import { TtError } from "@tt-rec/tensor";
 import type { Bags, Pooling } from "../embedding-bag.ts";
 
-/** Stands for the row of a position that a table does not answer: no table has so many rows. */
-export const NO_ROW = 0xffffffff;
-
 /**
  * Bags and pooling resolved to a list of terms: position p adds `coefficients[p]` times row `rows[p]` to the output whose
  * range of `offsets` it lies in. A subset of the positions is again a lookup, which is how a cache splits a batch.
@@ -11,10 +8,12 @@ export const NO_ROW = 0xffffffff;
 export interface Lookup {
   /** Number of output rows. */
   readonly outputs: number;
-  /** Row id of each position; on the kernels, `NO_ROW` leaves a position to other rows that are laid over the table. */
+  /** Row id of each position. */
   readonly rows: Uint32Array;
   /** Where the positions of each output start [outputs + 1]; absent: position p makes output p. */
   readonly offsets?: Uint32Array;
+  /** The only positions that count, rising, where other rows answer the rest; for the kernels. Absent: all. */
+  readonly positions?: Uint32Array;
   /** Factor of each position: weight times pooling factor; absent means 1 throughout. */
   readonly coefficients?: Float32Array;
   /** Derivative of each coefficient by its weight, present if the bags have weights. */

@@ -1,4 +1,4 @@
-import { type Lookup, NO_ROW } from "./lookup.ts";
+import type { Lookup } from "./lookup.ts";
 
 /** Positions of a batch grouped by row id. */
 export interface RowGroups {
@@ -12,9 +12,9 @@ export interface RowGroups {
   readonly groupOf: Uint32Array;
 }
 
-/** Number of distinct rows, without those that a table does not answer. */
-export function countDistinct({ rows }: Pick<Lookup, "rows">): number {
-  return groupRows(rows.filter((row) => row !== NO_ROW)).uniqueRows.length;
+/** Number of distinct rows of a lookup. */
+export function countDistinct({ rows, positions }: Lookup): number {
+  return groupRows(positions === undefined ? rows : positions.map((p) => rows[p])).uniqueRows.length;
 }
 
 const RADIX_BITS = 11;

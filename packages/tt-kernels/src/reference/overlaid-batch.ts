@@ -2,18 +2,17 @@ import type { Parameter, Runtime, Tensor } from "@tt-rec/tensor";
 import type { BagBatch } from "../batch.ts";
 import type { SliceGradients } from "../embedding-bag.ts";
 import { selectPositions } from "../lookup/lookup.ts";
-import { type OverlaidLookup, splitPositions } from "../lookup/overlay.ts";
+import type { OverlaidLookup } from "../lookup/overlay.ts";
 import type { TTCores } from "../tt-cores.ts";
 import { referenceDenseBatch } from "./dense-batch.ts";
 import { referenceTTBatch } from "./tt-batch.ts";
 
 /** A batch of a TT table over which other rows are laid, in plain TypeScript: two batches of their own, whose outputs are added. */
 export function referenceOverlaidBatch(runtime: Runtime, cores: TTCores, laid: Parameter, overlaid: OverlaidLookup): BagBatch {
-  const { lookup, slots } = overlaid;
-  const positions = splitPositions(overlaid);
-  const tt = referenceTTBatch(runtime, cores, selectPositions(lookup, positions.below));
-  const laidSlots = positions.laid.map((p) => slots[p]);
-  const rows = referenceDenseBatch(runtime, laid, selectPositions(lookup, positions.laid, laidSlots));
+  const { lookup, slots, laid: above, below } = overlaid;
+  const tt = referenceTTBatch(runtime, cores, selectPositions(lookup, below));
+  const laidSlots = above.map((p) => slots[p]);
+  const rows = referenceDenseBatch(runtime, laid, selectPositions(lookup, above, laidSlots));
   const parts = [tt, rows];
 
   return {
@@ -27,13 +26,13 @@ export function referenceOverlaidBatch(runtime: Runtime, cores: TTCores, laid: P
       return out;
     },
     *backward(gradient): ReturnType<BagBatch["backward"]> {
-      const [below, above] = [yield* tt.backward(gradient), yield* rows.backward(gradient)];
+      const both = [yield* tt.backward(gradient), yield* rows.backward(gradient)];
       const weights = lookup.weightFactors && runtime.scratch([lookup.rows.length]);
-      scatter(weights, positions.below, below.weights);
-      scatter(weights, positions.laid, above.weights);
+      scatter(weights, below, both[0].weights);
+      scatter(weights, above, both[1].weights);
       const gradients: SliceGradients = {
-        parts: [...below.parts, ...above.parts],
-        sumOfSquares: below.sumOfSquares + above.sumOfSquares,
+        parts: both.flatMap(({ parts: own }) => own),
+        sumOfSquares: both[0].sumOfSquares + both[1].sumOfSquares,
       };
       return weights === undefined ? gradients : { ...gradients, weights };
     },

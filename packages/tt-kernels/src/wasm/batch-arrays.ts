@@ -11,6 +11,10 @@ export type Reserve = (byteLength: number) => number;
 export interface BatchArrays {
   /** Row ids [positions]. */
   readonly rows: number;
+  /** The positions that count [lookups]. */
+  readonly selected: number;
+  /** How many count. */
+  readonly lookups: number;
   /** Where the positions of each output start [outputs + 1]. */
   readonly offsets: number;
   /** Output of each position [positions], to be filled by `expandOffsets`. */
@@ -20,9 +24,11 @@ export interface BatchArrays {
 }
 
 /** Copies a lookup into a memory. */
-export function copyLookup(host: KernelHost, reserve: Reserve, { rows, offsets, coefficients }: Lookup): BatchArrays {
+export function copyLookup(host: KernelHost, reserve: Reserve, { rows, positions, offsets, coefficients }: Lookup): BatchArrays {
   return {
     rows: copyWords(host, reserve, rows),
+    selected: positions === undefined ? 0 : copyWords(host, reserve, positions),
+    lookups: positions?.length ?? rows.length,
     offsets: offsets === undefined ? 0 : copyWords(host, reserve, offsets),
     outputOf: offsets === undefined ? 0 : reserve(4 * rows.length),
     coefficients: coefficients === undefined ? 0 : copyFloats(host, reserve, coefficients),

@@ -22,7 +22,6 @@ import { updateBy } from "./update-record.ts";
 
 /** A batch sorted by row: offsets in a memory. */
 interface SortedBatch extends BatchArrays {
-  readonly positions: number;
   readonly order: number;
   readonly rowStarts: number;
   /** Distinct rows [uniqueRows]. */
@@ -104,7 +103,7 @@ export class WasmDenseBatch implements BagBatch {
       const gather = writeRecord(host, reserve, gatherWords(batch, dim, source, values));
       const finish = writeRecord(host, reserve, updateBy(rule, this.#table.weights, state));
       const record = writeRecord(host, reserve, [gather, batch.unique, finish]);
-      const nanoseconds = batch.positions * timeOf(dim, 8 * dim) + batch.uniqueRows * timeOf(dim, 64 * dim);
+      const nanoseconds = batch.lookups * timeOf(dim, 8 * dim) + batch.uniqueRows * timeOf(dim, 64 * dim);
       const perRow = nanoseconds / Math.max(1, batch.uniqueRows);
       yield { tasks: [taskOf(bagKernels(host).stepRows, record, batch.uniqueRows, perRow)], nanoseconds };
     } finally {
@@ -138,7 +137,7 @@ export class WasmDenseBatch implements BagBatch {
     const dim = this.#table.sliceSize;
     const values = this.#runtime.rawScratch([batch.uniqueRows, dim]);
     const gather = writeRecord(host, this.#reserve, gatherWords(batch, dim, gradient.byteOffset, values.byteOffset));
-    const nanoseconds = batch.positions * timeOf(dim, 8 * dim);
+    const nanoseconds = batch.lookups * timeOf(dim, 8 * dim);
     const perRow = nanoseconds / Math.max(1, batch.uniqueRows);
     yield { tasks: [taskOf(bagKernels(host).gatherGradients, gather, batch.uniqueRows, perRow)], nanoseconds };
     const slices = host.words.slice(batch.unique / 4, batch.unique / 4 + batch.uniqueRows);
@@ -188,24 +187,24 @@ function gatherWords(batch: SortedBatch, dim: number, outputs: number, rowGradie
 
 /** Sorts a batch by row in some memory. */
 function* sortBatch(host: KernelHost, reserve: Reserve, table: Parameter, lookup: Lookup): Phases<SortedBatch> {
-  const n = lookup.rows.length;
   const kernels = bagKernels(host);
   const arrays = copyLookup(host, reserve, lookup);
+  const n = arrays.lookups;
   const pairs = reserve(8 * n);
   const spare = reserve(8 * n);
   const counters = reserve(COUNTER_BYTES);
   const order = reserve(4 * n);
   const rowStarts = reserve(4 * (n + 1));
-  const unique = reserve(4 * n);
+  const unique = reserve(4 * (n + 1));
   const record = writeRecord(host, reserve, [
     ...[arrays.rows, n, 0, 0, 0, table.weights.shape[0], pairs, spare, counters, order, 0, rowStarts, unique],
-    ...[0, 0, 0, 0, 0],
+    ...[0, 0, 0, 0, arrays.selected],
   ]);
   const tasks = [taskOf(kernels.planDense, record, 1, 15 * n)];
   if (arrays.offsets !== 0) {
     const expand = writeRecord(host, reserve, [arrays.offsets, arrays.outputOf]);
-    tasks.push(taskOf(kernels.expandOffsets, expand, lookup.outputs, (2 * n) / Math.max(1, lookup.outputs)));
+    tasks.push(taskOf(kernels.expandOffsets, expand, lookup.outputs, (2 * lookup.rows.length) / Math.max(1, lookup.outputs)));
   }
   yield { tasks, nanoseconds: 15 * n };
-  return { ...arrays, positions: n, order, rowStarts, unique, uniqueRows: host.words[record / 4 + 15] };
+  return { ...arrays, order, rowStarts, unique, uniqueRows: host.words[record / 4 + 15] };
 }

@@ -26,15 +26,16 @@ export class WasmOverlaidBatch implements BagBatch {
   /** The parts that have a position. */
   readonly #parts: readonly BagBatch[];
 
-  constructor(runtime: Runtime, cores: TTCores, laid: Parameter, { lookup, rows, slots, hits }: OverlaidLookup, training: boolean) {
+  constructor(runtime: Runtime, cores: TTCores, laid: Parameter, overlaid: OverlaidLookup, training: boolean) {
     this.#runtime = runtime;
     this.#laid = laid;
+    const { lookup, slots, laid: above, below } = overlaid;
     this.#lookup = lookup;
     this.#slots = slots;
     const { weightFactors: _, ...terms } = lookup;
-    this.#tt = new WasmTTBatch(runtime, cores, { ...terms, rows }, training);
-    this.#rows = new WasmDenseBatch(runtime, laid, runtime.host, { ...terms, rows: slots });
-    this.#parts = hits === 0 ? [this.#tt] : hits === slots.length ? [this.#rows] : [this.#tt, this.#rows];
+    this.#tt = new WasmTTBatch(runtime, cores, { ...terms, positions: below }, training);
+    this.#rows = new WasmDenseBatch(runtime, laid, runtime.host, { ...terms, rows: slots, positions: above });
+    this.#parts = above.length === 0 ? [this.#tt] : below.length === 0 ? [this.#rows] : [this.#tt, this.#rows];
   }
 
   get uniqueRows(): number {

@@ -28,8 +28,6 @@ interface PlannedLevel {
 export interface PlannedBatch extends BatchArrays {
   /** Number of positions. */
   readonly positions: number;
-  /** Number of those that have a row. */
-  readonly lookups: number;
   /** Positions by row. */
   readonly order: number;
   /** Row of each position. */
@@ -63,8 +61,8 @@ export function* planBatch(
   { rowShape }: TTShape,
   lookup: Lookup,
 ): Phases<PlannedBatch> {
-  const n = lookup.rows.length;
   const arrays = copyLookup(host, reserve, lookup);
+  const n = arrays.lookups;
   const depth = rowShape.length;
   const last = rowShape[depth - 1];
   const levels = reserve(4 * LEVEL_WORDS * (depth - 1));
@@ -73,26 +71,26 @@ export function* planBatch(
   const spare = reserve(Math.max(8 * n, 4 * last));
   const counters = reserve(COUNTER_BYTES);
   const order = reserve(4 * n);
-  const rowOf = reserve(4 * n);
+  const rowOf = reserve(4 * lookup.rows.length);
   const rowStarts = reserve(4 * (n + 1));
   const rowDigits = reserve(4 * n);
   const segmentDigits = reserve(4 * Math.min(last, n));
   const rowSegments = reserve(4 * n);
   const record = writeRecord(host, reserve, [
     ...[arrays.rows, n, depth, levels, last, (below * last) % 2 ** 32, pairs, spare, counters, order, rowOf, rowStarts],
-    ...[rowDigits, segmentDigits, rowSegments, 0, 0, 0],
+    ...[rowDigits, segmentDigits, rowSegments, 0, 0, arrays.selected],
   ]);
   const tasks = [taskOf(kernels.planTT, record, 1, NANOSECONDS * n)];
   if (arrays.offsets !== 0) {
     const expand = writeRecord(host, reserve, [arrays.offsets, arrays.outputOf]);
-    tasks.push(taskOf(kernels.expandOffsets, expand, lookup.outputs, (2 * n) / Math.max(1, lookup.outputs)));
+    tasks.push(taskOf(kernels.expandOffsets, expand, lookup.outputs, (2 * lookup.rows.length) / Math.max(1, lookup.outputs)));
   }
   yield { tasks, nanoseconds: NANOSECONDS * n };
   const { words } = host;
-  const [uniqueRows, segments, lookups] = words.subarray(record / 4 + 15, record / 4 + 18);
+  const [uniqueRows, segments] = [words[record / 4 + 15], words[record / 4 + 16]];
   return {
     ...arrays,
-    ...{ positions: n, lookups, order, rowOf, rowStarts, rowDigits, segmentDigits, rowSegments, uniqueRows, segments },
+    ...{ positions: lookup.rows.length, order, rowOf, rowStarts, rowDigits, segmentDigits, rowSegments, uniqueRows, segments },
     levels: plannedLevels(words, levels, depth),
   };
 }
