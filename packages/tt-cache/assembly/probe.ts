@@ -48,7 +48,7 @@ export function probeRows(args: usize, _begin: i32, _end: i32): void {
     const id = load<u32>(ids + at);
     let entry = (<usize>mixBits(id) << 3) & mask;
     let pair = load<u64>(table + entry);
-    while (<u32>pair != id && <u32>(pair >> 32) != NO_ROW) {
+    while (<i32>(<u32>pair != id) & <i32>(<u32>(pair >> 32) != NO_ROW)) {
       entry = (entry + 8) & mask;
       pair = load<u64>(table + entry);
     }

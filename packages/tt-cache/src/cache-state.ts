@@ -54,9 +54,6 @@ export function readCacheState(own: NamedTensors, capacity: number, numEmbedding
   const accesses = own.has("cache.accesses") ? readVector(own, "cache.accesses") : new Uint32Array(ids.length);
   if (ids.length > capacity) throw new TtError("E_MISMATCH", `the state holds ${ids.length} cached rows, the cache ${capacity}`);
   if (step.length !== 1) throw new TtError("E_MISMATCH", `cache.step has ${step.length} elements, 1 was expected`);
-  if (accesses.length !== ids.length) {
-    throw new TtError("E_MISMATCH", `the state has ${ids.length} slots and the accesses of ${accesses.length}`);
-  }
   if (counterIds.length !== counts.length) {
     throw new TtError("E_MISMATCH", `the state has ${counterIds.length} counted ids and ${counts.length} counts`);
   }
@@ -66,6 +63,9 @@ export function readCacheState(own: NamedTensors, capacity: number, numEmbedding
     numEmbeddings,
   );
   checkIds("counter.ids", counterIds, numEmbeddings);
+  if (accesses.length !== ids.length) {
+    throw new TtError("E_MISMATCH", `the state has ${ids.length} slots and the accesses of ${accesses.length}`);
+  }
   const entering = readEntering(pairs, capacity, numEmbeddings);
   const counter = new AccessCounter();
   for (const [i, id] of counterIds.entries()) counter.add(id, counts[i]);

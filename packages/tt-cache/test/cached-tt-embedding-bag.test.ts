@@ -314,12 +314,16 @@ test("bytes are those of cores, cached rows, optimizer state, map and counter", 
   const bag = cachedBag(runtime, shape, 1);
   const cores = 4 * parameterCount(shape);
   const rows = 4 * 5 * 15;
-  // Pairs of the map, at most half full, ids and accesses; ids, counts and slots of the counter for up to 8 ids.
-  const map = 4 * (2 * 16 + 5 + 5);
+  // Pairs of the map, at most a quarter full, ids and accesses; ids, counts and slots of the counter for up to 8 ids.
+  const map = 4 * (2 * 32 + 5 + 5);
   const counter = 4 * (8 + 8 + 16);
   t.is(bag.bytes, cores + rows + map + counter);
   t.is(bag.metrics.bytes, rows + map + counter);
-  await train(runtime, bag, { indices: Uint32Array.of(1, 2) }, 1, { kind: "adagrad", learningRate: 1 });
+  const adagrad: UpdateRule = { kind: "adagrad", learningRate: 1 };
+  await train(runtime, bag, { indices: Uint32Array.of(1, 2) }, 1, adagrad);
+  // Nothing was cached yet, so nothing cached has learned.
+  t.is(bag.bytes, 2 * cores + rows + map + counter);
+  await train(runtime, bag, { indices: Uint32Array.of(1, 9) }, 1, adagrad);
   t.is(bag.bytes, 2 * cores + 2 * rows + map + counter);
   t.is(bag.metrics.bytes, 2 * rows + map + counter);
   bag.plan({ indices: Uint32Array.from({ length: 9 }, (_, i) => i) }, TRAINING);

@@ -11,7 +11,7 @@ import {
 import type { BagBatch } from "./batch.ts";
 import { applyRows, denseBatch } from "./dense-engine.ts";
 import type { BagPhases, Bags, EmbeddingBag, Plan, PlanMode, Pooling, PreparedStep, SliceGradients } from "./embedding-bag.ts";
-import { type Lookup, resolveBags } from "./lookup/lookup.ts";
+import { resolveBags } from "./lookup/lookup.ts";
 import { PlanBook } from "./lookup/plan-book.ts";
 import { type Phases, runPhases } from "./phases.ts";
 import { checkGradient, matchParts } from "./slice-gradients.ts";
@@ -66,11 +66,7 @@ export class DenseEmbeddingBag implements EmbeddingBag {
   }
 
   plan(bags: Bags, _mode: PlanMode): Plan {
-    return this.planLookup(resolveBags(bags, this.#pooling, this.numEmbeddings));
-  }
-
-  /** Prepares a lookup whose rows are known to be in range, for bags that are built from this one. */
-  planLookup(lookup: Lookup): Plan {
+    const lookup = resolveBags(bags, this.#pooling, this.numEmbeddings);
     return this.#plans.issue(lookup, denseBatch(this.#runtime, this.#table, lookup));
   }
 
@@ -92,11 +88,6 @@ export class DenseEmbeddingBag implements EmbeddingBag {
       await this.#run(applyRows(this.#runtime, parameter, part, rule));
   }
 
-  /** Throws what `apply` would throw, for bags that are built from this one and must not write half an update. */
-  checkGradients(gradients: SliceGradients): void {
-    matchParts([this.#table], gradients);
-  }
-
   async step(plan: Plan, gradient: Tensor, rule: UpdateRule): Promise<void> {
     validateUpdateRule(rule);
     await this.#run(this.#batchFor(plan, gradient).step(gradient, rule));
@@ -106,22 +97,9 @@ export class DenseEmbeddingBag implements EmbeddingBag {
     return new Map(this.#table.entries());
   }
 
-  /** Throws what `load` would throw, for bags that are built from this one and must know before they write. */
-  checkState(state: NamedTensors): void {
-    checkState([this.#table], state);
-  }
-
   async load(state: NamedTensors): Promise<void> {
-    this.checkState(state);
+    checkState([this.#table], state);
     this.#table.load(state);
-  }
-
-  /** Overwrites rows, one after another from `values` [rows.length, D], and forgets their optimizer state. */
-  replaceRows(rows: Uint32Array, values: Float32Array): void {
-    const table = this.#table.weights.data;
-    const dim = this.embeddingDim;
-    for (let i = 0; i < rows.length; i++) table.set(values.subarray(i * dim, (i + 1) * dim), rows[i] * dim);
-    this.#table.resetState(rows);
   }
 
   async toDense(): Promise<Tensor> {

@@ -1,10 +1,18 @@
-import { checkState, type NamedTensors, type Parameter, type Runtime, type Tensor, type UpdateRule, validateUpdateRule } from "@tt-rec/tensor";
+import {
+  checkState,
+  type NamedTensors,
+  type Parameter,
+  type Runtime,
+  type Tensor,
+  type UpdateRule,
+  validateUpdateRule,
+} from "@tt-rec/tensor";
 import { type TTShape, toDense } from "@tt-rec/tt-math";
 import type { BagBatch } from "./batch.ts";
 import type { BagPhases, Bags, EmbeddingBag, Plan, PlanMode, Pooling, PreparedStep, SliceGradients } from "./embedding-bag.ts";
 import { type Lookup, resolveBags } from "./lookup/lookup.ts";
-import { PlanBook } from "./lookup/plan-book.ts";
 import type { OverlaidLookup } from "./lookup/overlay.ts";
+import { PlanBook } from "./lookup/plan-book.ts";
 import { type Phases, runPhases } from "./phases.ts";
 import { checkGradient, matchParts } from "./slice-gradients.ts";
 import { TTCores } from "./tt-cores.ts";

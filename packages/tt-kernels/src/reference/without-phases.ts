@@ -23,7 +23,6 @@ export function withoutPhases(uniqueRows: () => number, { forward, backward, app
     *backward(gradient) {
       return backward(gradient);
     },
-    // biome-ignore lint/correctness/useYield: as above.
     *prepare(gradient) {
       const gradients = backward(gradient);
       const applyChecked = (rule: UpdateRule): void => {

@@ -196,10 +196,8 @@ function* sortBatch(host: KernelHost, reserve: Reserve, table: Parameter, lookup
   const order = reserve(4 * n);
   const rowStarts = reserve(4 * (n + 1));
   const unique = reserve(4 * (n + 1));
-  const record = writeRecord(host, reserve, [
-    ...[arrays.rows, n, 0, 0, 0, table.weights.shape[0], pairs, spare, counters, order, 0, rowStarts, unique],
-    ...[0, 0, 0, 0, arrays.selected],
-  ]);
+  const sorting = [arrays.rows, n, 0, 0, 0, table.weights.shape[0], pairs, spare, counters];
+  const record = writeRecord(host, reserve, sorting.concat([order, 0, rowStarts, unique, 0, 0, 0, 0, arrays.selected]));
   const tasks = [taskOf(kernels.planDense, record, 1, 15 * n)];
   if (arrays.offsets !== 0) {
     const expand = writeRecord(host, reserve, [arrays.offsets, arrays.outputOf]);

@@ -76,10 +76,9 @@ export function* planBatch(
   const rowDigits = reserve(4 * n);
   const segmentDigits = reserve(4 * Math.min(last, n));
   const rowSegments = reserve(4 * n);
-  const record = writeRecord(host, reserve, [
-    ...[arrays.rows, n, depth, levels, last, (below * last) % 2 ** 32, pairs, spare, counters, order, rowOf, rowStarts],
-    ...[rowDigits, segmentDigits, rowSegments, 0, 0, arrays.selected],
-  ]);
+  const sorting = [arrays.rows, n, depth, levels, last, (below * last) % 2 ** 32, pairs, spare, counters];
+  const found = [order, rowOf, rowStarts, rowDigits, segmentDigits, rowSegments, 0, 0, arrays.selected];
+  const record = writeRecord(host, reserve, sorting.concat(found));
   const tasks = [taskOf(kernels.planTT, record, 1, NANOSECONDS * n)];
   if (arrays.offsets !== 0) {
     const expand = writeRecord(host, reserve, [arrays.offsets, arrays.outputOf]);
