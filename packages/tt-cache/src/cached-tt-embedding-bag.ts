@@ -244,18 +244,12 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
   /** Chooses the rows to hold from now on; those that a refresh before chose and that have not entered are forgotten. */
   #chooseRows(): number {
     const { capacity, ids } = this.#cache;
-    for (const slot of ids.keys()) this.#countAccesses(slot);
+    for (const slot of ids.keys()) this.#cache.takeAccesses(slot, this.#count);
     const held = ids.filter((id) => id !== NO_ROW);
     const chosen = selectRows(this.#policy, this.#counter, capacity, held);
     ageAccesses(this.#policy, this.#counter, capacity);
     this.#entering = this.#cache.entering(chosen, this.#policy === "resident");
     return this.#cache.countOthers(chosen);
-  }
-
-  /** Adds the accesses of a slot to the counter. */
-  #countAccesses(slot: number): void {
-    const accesses = this.#cache.takeAccesses(slot);
-    if (accesses > 0) this.#counter.add(this.#cache.ids[slot], accesses);
   }
 
   /** Computes a portion of the entering rows from the cores and gives them their slots. A function of the steps, never of time. */
@@ -266,14 +260,13 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
     if (ids.length === 0) return;
     const plan = this.#tt.planLookup({ outputs: ids.length, rows: ids }, { training: false });
     const rows = yield* this.#tt.phases.forward(plan);
-    for (const [i, id] of ids.entries()) {
-      this.#countAccesses(slots[i]);
-      this.#cache.take(slots[i], id);
-    }
+    for (const [i, id] of ids.entries()) this.#cache.take(slots[i], id, this.#count);
     this.#cache.fill(slots, rows.data);
     this.#entering = { ids: this.#entering.ids.subarray(portion), slots: this.#entering.slots.subarray(portion) };
     this.#generation++;
   }
+
+  readonly #count = (id: number, accesses: number): void => this.#counter.add(id, accesses);
 
   #run<T>(phases: Phases<T>): Promise<T> {
     return runPhases(this.#runtime.host, phases);

@@ -13,6 +13,9 @@ export interface Entering {
   readonly slots: Uint32Array;
 }
 
+/** Is told how often a row was accessed. */
+type CountAccesses = (id: number, accesses: number) => void;
+
 /** Rows of a table kept uncompressed, by slot, and the map from row id to slot. */
 export class RowCache {
   /** Most rows it can hold. */
@@ -58,12 +61,11 @@ export class RowCache {
     return this.#table.probe(lookup, counts);
   }
 
-  /** Takes the accesses of a slot since they were last taken. */
-  takeAccesses(slot: number): number {
+  /** Hands the accesses of a slot since they were last taken to `count`. */
+  takeAccesses(slot: number, count: CountAccesses): void {
     const { accesses } = this.#table;
-    const count = accesses[slot];
+    if (accesses[slot] > 0) count(this.#ids[slot], accesses[slot]);
     accesses[slot] = 0;
-    return count;
   }
 
   /** Makes the cache hold these ids by slot; `NO_ROW` leaves a slot free. */
@@ -102,11 +104,11 @@ export class RowCache {
     return this.ids.reduce((count, id) => count + Number(id !== NO_ROW && !wanted.has(id)), 0);
   }
 
-  /** Gives a slot to an id; it and the row that had the slot leave the places that they had. */
-  take(slot: number, id: number): void {
-    this.#free(slot);
+  /** Gives a slot to an id; it and the row that had the slot leave the places that they had, and `count` is told their accesses. */
+  take(slot: number, id: number, count: CountAccesses): void {
+    this.#free(slot, count);
     const before = this.#table.slotOf(id);
-    if (before !== NO_ROW) this.#free(before);
+    if (before !== NO_ROW) this.#free(before, count);
     this.#table.set(id, slot);
     this.#ids[slot] = id;
     this.#extent = Math.max(this.#extent, slot + 1);
@@ -126,9 +128,10 @@ export class RowCache {
     this.#table.dispose();
   }
 
-  #free(slot: number): void {
+  #free(slot: number, count: CountAccesses): void {
     const id = this.#ids[slot];
     if (id === NO_ROW) return;
+    this.takeAccesses(slot, count);
     this.#table.delete(id);
     this.#ids[slot] = NO_ROW;
     this.#size--;
