@@ -3,7 +3,7 @@ import { NO_ROW } from "@tt-rec/tt-kernels";
 import { AccessCounter } from "./access-counter.ts";
 import type { Entering } from "./row-cache.ts";
 
-const OWN_NAMES = ["cache.ids", "cache.accesses", "cache.entering", "cache.step", "counter.ids", "counter.counts"] as const;
+const OWN_NAMES = ["cache.ids", "counter.slots", "cache.entering", "cache.step", "counter.ids", "counter.counts"] as const;
 
 /** What a cache remembers besides its rows. */
 export interface CacheState {
@@ -27,7 +27,7 @@ export function writeCacheState(parameters: NamedTensors, state: CacheState): Na
   return new Map([
     ...parameters,
     ["cache.ids", vector(ids)],
-    ["cache.accesses", vector(accesses)],
+    ["counter.slots", vector(accesses)],
     ...(pairs.length > 0 ? ([["cache.entering", vector(pairs)]] as const) : []),
     ["cache.step", vector(Uint32Array.of(step))],
     ["counter.ids", vector(counter.ids)],
@@ -51,7 +51,7 @@ export function readCacheState(own: NamedTensors, capacity: number, numEmbedding
   const counts = readVector(own, "counter.counts");
   const pairs = own.has("cache.entering") ? readVector(own, "cache.entering") : new Uint32Array(0);
   // States of earlier versions have none.
-  const accesses = own.has("cache.accesses") ? readVector(own, "cache.accesses") : new Uint32Array(ids.length);
+  const accesses = own.has("counter.slots") ? readVector(own, "counter.slots") : new Uint32Array(ids.length);
   if (ids.length > capacity) throw new TtError("E_MISMATCH", `the state holds ${ids.length} cached rows, the cache ${capacity}`);
   if (step.length !== 1) throw new TtError("E_MISMATCH", `cache.step has ${step.length} elements, 1 was expected`);
   if (counterIds.length !== counts.length) {

@@ -92,7 +92,7 @@ test("a damaged state is refused whole: E_MISMATCH, and nothing is written", asy
     [...good.keys()].sort(),
     [
       ...["adagrad.core.0", "adagrad.core.1", "cache.ids", "adagrad.cache.rows", "cache.rows", "cache.step"],
-      ...["cache.accesses", "core.0", "core.1", "counter.counts", "counter.ids"],
+      ...["counter.slots", "core.0", "core.1", "counter.counts", "counter.ids"],
     ].sort(),
   );
   const short = (name: string): HostTensor => ({ ...(good.get(name) as HostTensor), data: new Float32Array(3) });
@@ -118,7 +118,7 @@ test("a damaged state is refused whole: E_MISMATCH, and nothing is written", asy
     ["cache.ids", vector(0, 1, 0), /cache\.ids holds an id twice/],
     ["cache.ids", floats(2), /F32, U32 was expected/],
     ["cache.ids", { ...vector(1, 2), shape: [3] }, /"cache\.ids" is \[3\] with 2 elements/],
-    ["cache.accesses", vector(1), /7 slots and the accesses of 1/],
+    ["counter.slots", vector(1), /7 slots and the accesses of 1/],
     ["cache.entering", vector(1, 2, 3), /cache\.entering has 3 elements, not pairs/],
     ["cache.entering", vector(1, 76, 2, 3), /cache\.entering\[1\] = 76/],
     ["cache.entering", vector(1, 2, 2, 7), /cache\.entering\[3\] = 7 is not below the cache's rows, 7/],

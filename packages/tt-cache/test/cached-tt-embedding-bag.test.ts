@@ -182,7 +182,7 @@ test("evaluation counts no access, and may come between forward and backward", a
   t.deepEqual(metrics, expected);
   t.deepEqual((await watched.state()).get("counter.ids")?.data, Uint32Array.of(2, 8, 17));
   t.deepEqual((await watched.state()).get("counter.counts")?.data, Uint32Array.of(1, 1, 1));
-  t.deepEqual((await watched.state()).get("cache.accesses")?.data, Uint32Array.of(2, 1));
+  t.deepEqual((await watched.state()).get("counter.slots")?.data, Uint32Array.of(2, 1));
 });
 
 test("a gradient older than a refresh is refused, and nothing is written; a plan is good for the rows that are cached now", async (t) => {
@@ -204,7 +204,7 @@ test("a gradient older than a refresh is refused, and nothing is written; a plan
     const rows = (await bag.forward(first)).data.slice();
     t.deepEqual([...rows], [...state.rows.subarray(0, 45)]);
     t.deepEqual((await bag.state()).get("counter.counts")?.data, Uint32Array.of(2, 2, 2));
-    t.deepEqual((await bag.state()).get("cache.accesses")?.data, Uint32Array.of(0, 0, 0));
+    t.deepEqual((await bag.state()).get("counter.slots")?.data, Uint32Array.of(0, 0, 0));
     await t.throwsAsync(bag.apply(late, SGD), { code: "E_STALE_PLAN" });
     await t.throwsAsync(prepared.apply(SGD), {
       code: "E_STALE_PLAN",
