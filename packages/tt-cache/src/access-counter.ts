@@ -1,4 +1,5 @@
 import { IdIndex } from "@tt-rec/tensor";
+import { topRows } from "./top-rows.ts";
 
 const MAX_COUNT = 0xffffffff;
 
@@ -70,25 +71,6 @@ export class AccessCounter {
 
   /** The `k` most accessed ids, most accessed first; equal counts go by the smaller id, so the answer is unique. */
   top(k: number): Uint32Array {
-    const ids = this.ids;
-    const counts = this.counts;
-    const threshold = this.#kthLargestCount(k);
-    const above: number[] = [];
-    const tied: number[] = [];
-    for (let number = 0; number < ids.length; number++) {
-      if (counts[number] > threshold) above.push(number);
-      else if (counts[number] === threshold) tied.push(ids[number]);
-    }
-    above.sort((a, b) => counts[b] - counts[a] || ids[a] - ids[b]);
-    const best = above.map((number) => ids[number]);
-    // Early on most ids were seen once: sorting them natively takes a moment, by a comparison it takes seconds.
-    const ties = new Uint32Array(tied).sort().subarray(0, k - best.length);
-    return Uint32Array.from([...best, ...ties]);
-  }
-
-  /** Sorting numbers natively is far cheaper than sorting all ids by a comparison. */
-  #kthLargestCount(k: number): number {
-    const sorted = this.counts.slice().sort();
-    return k >= sorted.length ? 0 : (sorted[sorted.length - k] ?? Number.POSITIVE_INFINITY);
+    return topRows(this.ids, this.counts, k);
   }
 }
