@@ -13,19 +13,19 @@ import {
   TTEmbeddingBag,
   type TTEmbeddingBagOptions,
 } from "@tt-rec/tt-kernels";
-import { AccessCounter } from "./access-counter.ts";
 import { CacheMeter, type CacheMetrics } from "./cache-metrics.ts";
-import { ageAccesses, CACHE_POLICIES, type CachePolicy, selectRows } from "./cache-policy.ts";
-import { type CacheState, readCacheState, splitState, writeCacheState } from "./cache-state.ts";
+import type { CachePolicy, CachePolicyName } from "./cache-policy.ts";
+import { readCacheState, splitState, writeCacheState } from "./cache-state.ts";
+import type { RefreshScheduleOptions } from "./refresh-schedule.ts";
+import { RowChooser } from "./row-chooser.ts";
 import { CACHED_ROWS, RowCache } from "./row-cache.ts";
-import { isRefreshDue, type SemiDynamicSchedule, validateSchedule } from "./semi-dynamic-schedule.ts";
 
 /** Options of `CachedTTEmbeddingBag`: those of the TT bag, the size of the cache, and when it takes new rows. */
-export interface CachedTTEmbeddingBagOptions extends TTEmbeddingBagOptions, SemiDynamicSchedule {
+export interface CachedTTEmbeddingBagOptions extends TTEmbeddingBagOptions, RefreshScheduleOptions {
   /** Most rows the cache can hold; the paper finds 0.01 % of the table's rows sufficient. */
   readonly cacheRows: number;
   /** How the cache takes new rows. Default `resident`. */
-  readonly policy?: CachePolicy;
+  readonly policy?: CachePolicyName | CachePolicy;
 }
 
 /** A batch split into its cached and its TT positions. */
@@ -48,28 +48,24 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
   readonly numEmbeddings: number;
   readonly embeddingDim: number;
   readonly #runtime: Runtime;
+  readonly #newChooser: () => RowChooser;
   readonly #pooling: Pooling;
-  readonly #policy: CachePolicy;
-  readonly #schedule: SemiDynamicSchedule;
   readonly #tt: TTEmbeddingBag;
   readonly #cache: RowCache;
   readonly #meter = new CacheMeter();
   readonly #plans = new WeakMap<Plan, SplitPlan>();
   /** The generation of the cached rows that a gradient is for. */
   readonly #gradients = new WeakMap<Tensor, number>();
-  #counter = new AccessCounter();
-  /** Training steps applied. */
-  #step = 0;
+  /** Which rows are to be cached, and when. */
+  #chooser: RowChooser;
   /** Counts changes of the set of cached rows, which make older plans and gradients void. */
   #generation = 0;
 
   /** Allocates cores and cache. Throws `E_OPTION` on a bad cache size, schedule or policy, `E_SHAPE` on bad cores. */
   constructor(runtime: Runtime, options: CachedTTEmbeddingBagOptions) {
     const { shape, cacheRows, pooling = "sum", policy = "resident" } = options;
-    validateSchedule(options);
-    if (!CACHE_POLICIES.includes(policy)) {
-      throw new TtError("E_OPTION", `the cache policy "${policy}" is not known; known are ${CACHE_POLICIES.join(", ")}`);
-    }
+    this.#newChooser = () => new RowChooser(policy, options, cacheRows);
+    this.#chooser = this.#newChooser();
     if (!(Number.isSafeInteger(cacheRows) && cacheRows >= 1 && cacheRows <= shape.numEmbeddings)) {
       throw new TtError(
         "E_OPTION",
@@ -80,8 +76,6 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
     this.embeddingDim = shape.embeddingDim;
     this.#runtime = runtime;
     this.#pooling = pooling;
-    this.#policy = policy;
-    this.#schedule = { warmupSteps: options.warmupSteps, refreshEvery: options.refreshEvery };
     this.#tt = new TTEmbeddingBag(runtime, options);
     this.#cache = new RowCache(runtime, cacheRows, shape.embeddingDim, pooling);
   }
@@ -104,8 +98,8 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
     const lookup = resolveBags(bags, this.#pooling, this.numEmbeddings);
     const split = this.#split(lookup, mode);
     if (mode.training) {
-      this.#counter.observe(lookup.rows);
-      this.#meter.countStep(split.cachedPositions.length, lookup.rows.length);
+      this.#chooser.observe(lookup.rows);
+      this.#meter.countStep(split.cachedPositions.length, lookup.rows.length, split.cached, split.tt);
     }
     const plan: Plan = {
       outputs: lookup.outputs,
@@ -181,20 +175,19 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
   }
 
   async state(): Promise<NamedTensors> {
-    const cache = { ids: this.#cache.ids, counter: this.#counter, step: this.#step };
-    return writeCacheState(await this.#tt.state(), await this.#cache.rows.state(), cache);
+    return writeCacheState(await this.#tt.state(), await this.#cache.rows.state(), this.#cache.ids, this.#chooser);
   }
 
   async load(state: NamedTensors): Promise<void> {
     const { tt, rows, own } = splitState(state);
-    const cache: CacheState = readCacheState(own, this.#cache.capacity, this.numEmbeddings);
+    const chooser = this.#newChooser();
+    const ids = readCacheState(own, chooser, this.#cache.capacity, this.numEmbeddings);
     // The TT bag checks its part before it writes, so the other parts must be known to be good by then.
     this.#cache.rows.checkState(rows);
     await this.#tt.load(tt);
     await this.#cache.rows.load(rows);
-    this.#cache.assign(cache.ids);
-    this.#counter = cache.counter;
-    this.#step = cache.step;
+    this.#cache.assign(ids);
+    this.#chooser = chooser;
     this.#generation++;
   }
 
@@ -213,7 +206,7 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
   }
 
   get #cacheBytes(): number {
-    return this.#cache.bytes + this.#counter.bytes;
+    return this.#cache.bytes + this.#chooser.bytes;
   }
 
   #details(plan: Plan): SplitPlan {
@@ -227,7 +220,7 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
     if (generation === this.#generation) return;
     throw new TtError(
       "E_STALE_PLAN",
-      `the cache has taken other rows since the batch was planned, up to step ${this.#step}; plan the batch again`,
+      `the cache has taken other rows since the batch was planned, up to step ${this.#chooser.step}; plan the batch again`,
     );
   }
 
@@ -258,20 +251,14 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
 
   /** Counts a training step, and refreshes the cache if one is due at its end. */
   async #countStep(): Promise<void> {
-    this.#step++;
-    if (isRefreshDue(this.#schedule, this.#step)) await this.#refresh();
-  }
-
-  async #refresh(): Promise<void> {
     const start = performance.now();
-    const { capacity } = this.#cache;
-    const ids = selectRows(this.#policy, this.#counter, capacity, this.#cache.ids);
-    ageAccesses(this.#policy, this.#counter, capacity);
-    const { entered, slots, dropped } = this.#policy === "resident" ? this.#cache.exchange(ids) : this.#replaceAll(ids);
+    const ids = this.#chooser.endStep(this.#cache.ids);
+    if (ids === undefined) return;
+    const { entered, slots, dropped } = this.#chooser.policy.keepsRows ? this.#cache.exchange(ids) : this.#replaceAll(ids);
     const rows = await this.#tt.forward(this.#tt.planLookup({ outputs: entered.length, rows: entered }, { training: false }));
     this.#cache.fill(slots, rows.data);
     this.#generation++;
-    this.#meter.countRefresh(dropped, performance.now() - start);
+    this.#meter.countRefresh(entered.length, dropped, performance.now() - start);
   }
 
   /** Has all rows enter, those that are cached already too. */

@@ -1,13 +1,13 @@
-import { AccessCounter } from "./access-counter.ts";
-import { ageAccesses, type CachePolicy, selectRows } from "./cache-policy.ts";
-import { isRefreshDue, type SemiDynamicSchedule, validateSchedule } from "./semi-dynamic-schedule.ts";
+import type { CachePolicy, CachePolicyName } from "./cache-policy.ts";
+import type { RefreshScheduleOptions } from "./refresh-schedule.ts";
+import { RowChooser } from "./row-chooser.ts";
 
 /** What `simulateCache` tries. */
-export interface SimulationOptions extends SemiDynamicSchedule {
+export interface SimulationOptions extends RefreshScheduleOptions {
   /** Rows that the cache can hold. */
   readonly cacheRows: number;
   /** How it takes new rows. Default `resident`. */
-  readonly policy?: CachePolicy;
+  readonly policy?: CachePolicyName | CachePolicy;
 }
 
 /** What a cache would have done. */
@@ -20,36 +20,39 @@ export interface SimulationResult {
   readonly distinctHits: number;
   /** Distinct rows of a step, over all steps. */
   readonly distinctLookups: number;
+  /** Rows that refreshes computed from the cores. */
+  readonly loadedRows: number;
   /** Rows that refreshes dropped. */
   readonly evictions: number;
   /** Refreshes, the first fill included. */
   readonly refreshes: number;
+  /** Bytes of the counters at the end. */
+  readonly counterBytes: number;
 }
 
 /**
  * What a `CachedTTEmbeddingBag` would answer from its cache over a trace, the ids of one training step after the other, without any
- * row being computed. Throws `E_OPTION` on a bad schedule.
+ * row being computed. Throws `E_OPTION` on a bad schedule or an unknown policy.
  */
 export function simulateCache(trace: Iterable<Uint32Array>, options: SimulationOptions): SimulationResult {
   const { cacheRows, policy = "resident" } = options;
-  validateSchedule(options);
-  const counter = new AccessCounter();
+  const chooser = new RowChooser(policy, options, cacheRows);
   let held = new Set<number>();
-  let step = 0;
-  const sums = { hits: 0, lookups: 0, distinctHits: 0, distinctLookups: 0, evictions: 0, refreshes: 0 };
+  const sums = { hits: 0, lookups: 0, distinctHits: 0, distinctLookups: 0, loadedRows: 0, evictions: 0, refreshes: 0 };
   for (const ids of trace) {
     sums.lookups += ids.length;
     for (const id of ids) if (held.has(id)) sums.hits++;
     const distinct = new Set(ids);
     sums.distinctLookups += distinct.size;
     for (const id of distinct) if (held.has(id)) sums.distinctHits++;
-    counter.observe(ids);
-    if (!isRefreshDue(options, ++step)) continue;
-    const next = new Set(selectRows(policy, counter, cacheRows, Uint32Array.from(held)));
-    ageAccesses(policy, counter, cacheRows);
+    chooser.observe(ids);
+    const rows = chooser.endStep(Uint32Array.from(held));
+    if (rows === undefined) continue;
+    const next = new Set(rows);
     for (const id of held) if (!next.has(id)) sums.evictions++;
+    for (const id of next) if (!(chooser.policy.keepsRows && held.has(id))) sums.loadedRows++;
     held = next;
     sums.refreshes++;
   }
-  return sums;
+  return { ...sums, counterBytes: chooser.bytes };
 }

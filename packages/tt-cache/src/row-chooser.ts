@@ -1,0 +1,92 @@
+import { type NamedTensors, TtError } from "@tt-rec/tensor";
+import { type CachePolicy, type CachePolicyName, resolvePolicy } from "./cache-policy.ts";
+import { RefreshSchedule, type RefreshScheduleOptions } from "./refresh-schedule.ts";
+import type { RowCounter } from "./row-counter.ts";
+import { checkIds, readVector, vectorOf } from "./state-vectors.ts";
+
+/** Decides which rows a cache holds, and when: the policy, its counter and the schedule of one cache, without the rows themselves. */
+export class RowChooser {
+  /** How it chooses. */
+  readonly policy: CachePolicy;
+  readonly #capacity: number;
+  readonly #schedule: RefreshSchedule;
+  readonly #counter: RowCounter;
+  #step = 0;
+  /** Rows chosen at the last look, while the cache waits for them to become stable. */
+  #candidates: Uint32Array = new Uint32Array(0);
+  #filled = false;
+
+  /** Throws `E_OPTION` on an unknown policy or a bad schedule. */
+  constructor(policy: CachePolicyName | CachePolicy, schedule: RefreshScheduleOptions, capacity: number) {
+    this.policy = resolvePolicy(policy);
+    this.#capacity = capacity;
+    this.#schedule = new RefreshSchedule(schedule, capacity);
+    this.#counter = this.policy.createCounter(capacity);
+  }
+
+  /** Bytes held. */
+  get bytes(): number {
+    return this.#counter.bytes + this.#candidates.byteLength;
+  }
+
+  /** Training steps counted. */
+  get step(): number {
+    return this.#step;
+  }
+
+  /** Counts the accesses of a training batch. */
+  observe(ids: Uint32Array): void {
+    this.#counter.observe(ids);
+    this.#schedule.observe(ids.length);
+  }
+
+  /** Counts a training step. Returns the rows that the cache is to hold from now on, if it is to refresh at the step's end. */
+  endStep(held: Uint32Array): Uint32Array | undefined {
+    this.#step++;
+    if (!this.#schedule.isDue(this.#step, this.#filled)) return undefined;
+    if (!this.#filled) return this.#fill();
+    const rows = this.policy.selectRows(this.#counter, this.#capacity, held);
+    this.#schedule.countRefresh(rows.length - countCommon(held, rows));
+    return rows;
+  }
+
+  /** The rows of the first fill, if they are to be taken yet. */
+  #fill(): Uint32Array | undefined {
+    const rows = this.policy.selectRows(this.#counter, this.#capacity, new Uint32Array(0));
+    this.#filled = this.#schedule.acceptFill(rows.length, countCommon(this.#candidates, rows));
+    this.#candidates = this.#filled ? new Uint32Array(0) : rows;
+    return this.#filled ? rows : undefined;
+  }
+
+  /** Counter, step and schedule by name. */
+  state(): NamedTensors {
+    const progress = Float64Array.of(this.#step, this.#filled ? 1 : 0, ...this.#schedule.memory);
+    return new Map([
+      ...this.#counter.state(),
+      ["cache.progress", { dtype: "F64", shape: [progress.length], data: progress }],
+      ["cache.candidates", vectorOf(this.#candidates)],
+    ]);
+  }
+
+  /** Goes on from a state, in a chooser that has counted nothing. Throws `E_MISMATCH` on a state that is not one of such a cache. */
+  load(state: NamedTensors, numEmbeddings: number): void {
+    const progress = state.get("cache.progress")?.data;
+    if (!(progress instanceof Float64Array && progress.length === 5 && progress.every((value) => Number.isSafeInteger(value) && value >= 0))) {
+      throw new TtError("E_MISMATCH", "the state has no five whole numbers cache.progress", { tensor: "cache.progress" });
+    }
+    const candidates = readVector(state, "cache.candidates");
+    checkIds("cache.candidates", candidates, numEmbeddings);
+    this.#counter.load(state, numEmbeddings);
+    const [step, filled, accesses, steps, interval] = progress;
+    this.#step = step;
+    this.#filled = filled > 0;
+    this.#candidates = candidates.slice();
+    this.#schedule.memory = [accesses, steps, interval];
+  }
+}
+
+/** How many ids are in both of two lists of distinct ids. */
+function countCommon(one: Uint32Array, other: Uint32Array): number {
+  const ids = new Set(one);
+  return other.reduce((count, id) => count + (ids.has(id) ? 1 : 0), 0);
+}
