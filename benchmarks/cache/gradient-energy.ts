@@ -8,6 +8,7 @@ const AGE = 48;
 /** Sums of squared gradients instead of accesses; rows that stay keep what they have learned. One policy a cache. */
 class EnergyPolicy implements CachePolicy {
   readonly keepsRows = true;
+  readonly fills = "at once";
   readonly scores = new EnergyScores();
 
   createCounter(): RowCounter {

@@ -5,7 +5,6 @@ import { quantile } from "@tt-rec/testing";
 import { TTEmbeddingBag } from "@tt-rec/tt-kernels";
 import { planCompression } from "@tt-rec/tt-math";
 import { EnergyCachedBag } from "./gradient-energy.ts";
-import { knownCountsPolicy } from "./static-policy.ts";
 import type { Task } from "./task.ts";
 import type { Variant } from "./variants.ts";
 
@@ -41,7 +40,7 @@ export interface Outcome {
 export async function trainOnce(task: Task, choice: CacheChoice | undefined, seed: number, steps?: number): Promise<Outcome> {
   const runtime = await Runtime.create({ threads: 1 });
   const caches: CachedTTEmbeddingBag[] = [];
-  const counts = choice?.variant.name === "static, known counts" ? await task.accessCounts() : undefined;
+  const counts = choice?.variant.counts === "known" ? await task.accessCounts() : undefined;
   const config = configOf(task);
   const cached = config.tables.flatMap(({ embedding }, table) => (embedding.kind === "tt" ? [table] : []));
   // Tables are made in the order of the configuration.
@@ -53,13 +52,13 @@ export async function trainOnce(task: Task, choice: CacheChoice | undefined, see
       const { policy, schedule } = choice.variant;
       const rows = options.shape.numEmbeddings;
       const cacheRows = Math.min(rows, Math.max(1, Math.round(choice.share * rows)));
-      const sized: Omit<CachedTTEmbeddingBagOptions, "policy"> = { ...options, ...schedule, cacheRows };
+      const sized: Omit<CachedTTEmbeddingBagOptions, "policy"> = { ...options, ...schedule, cacheRows, ...(counts && { accessCounts: counts[table] }) };
       if (policy === "gradient-energy") {
         const bag = new EnergyCachedBag(runtime, sized);
         caches.push(bag.cache);
         return bag;
       }
-      const bag = new CachedTTEmbeddingBag(runtime, { ...sized, policy: counts ? knownCountsPolicy(counts[table]) : policy });
+      const bag = new CachedTTEmbeddingBag(runtime, { ...sized, policy });
       caches.push(bag);
       return bag;
     },
@@ -68,16 +67,14 @@ export async function trainOnce(task: Task, choice: CacheChoice | undefined, see
   try {
     const { batchSize, epochs, shuffle, optimizer } = task;
     const times: number[] = [];
-    let cpu = 0;
-    let before = process.cpuUsage();
+    const before = process.cpuUsage();
     for await (const event of train(model, task.source, { epochs, batchSize, shuffle, optimizer, seed })) {
       if (event.kind !== "step") continue;
       times.push(event.milliseconds);
       if (times.length === steps) break;
     }
     const { user, system } = process.cpuUsage(before);
-    cpu = (user + system) / 1e3;
-    before = process.cpuUsage();
+    const cpu = (user + system) / 1e3;
     const sum = (of: (metrics: CachedTTEmbeddingBag["metrics"]) => number): number =>
       caches.reduce((total, { metrics }) => total + of(metrics), 0);
     const test = steps === undefined ? await evaluate(model, task.source, "test") : undefined;

@@ -10,6 +10,11 @@ export interface CachePolicy {
    * cores, and what they had learned is lost.
    */
   readonly keepsRows: boolean;
+  /**
+   * When a cache without `warmupSteps` fills: at the end of the first step, or when the rows accessed most have become stable, as a
+   * policy needs that cannot correct an early choice without a loss.
+   */
+  readonly fills: "at once" | "when stable";
   /** Makes the counter of a cache that can hold `capacity` rows; each cache has its own. */
   createCounter(capacity: number): RowCounter;
   /** The distinct rows that a cache is to hold after a refresh, at most `capacity`; `held` are those that it holds. May age the counter. */
@@ -21,7 +26,7 @@ export interface CachePolicy {
  *
  * `resident`, the default: accesses age, and rows that stay keep what they have learned; see the README for what that is worth.
  * `semi-dynamic` is the paper's: the rows accessed most since the beginning, all loaded anew from the cores at each refresh.
- * `static` fills the cache once, with the rows accessed most by then.
+ * `static` fills the cache once, with the rows accessed most by then, or by counts that were given.
  */
 export type CachePolicyName = "resident" | "semi-dynamic" | "static";
 
@@ -31,11 +36,12 @@ export type CachePolicyName = "resident" | "semi-dynamic" | "static";
  */
 const AGE = 48;
 
-/** Counted ids a cached row under `resident`: with 4, hit rates of the benchmark's traces are within 0.001 of those by exact counts. */
+/** Counted ids a cached row under `resident` and `static`: with 4, hit rates of the benchmark's traces are within 0.001 of those by exact counts. */
 const PLACES_PER_ROW = 4;
 
 const RESIDENT: CachePolicy = {
   keepsRows: true,
+  fills: "at once",
   createCounter: (capacity) => new SetCounter(PLACES_PER_ROW * capacity),
   selectRows(counter, capacity, held) {
     const rows = preferHeld(counter, capacity, held);
@@ -46,13 +52,15 @@ const RESIDENT: CachePolicy = {
 
 const SEMI_DYNAMIC: CachePolicy = {
   keepsRows: false,
+  fills: "when stable",
   createCounter: () => new AccessCounter(),
   selectRows: (counter, capacity) => counter.top(capacity),
 };
 
 const STATIC: CachePolicy = {
   keepsRows: true,
-  createCounter: () => new AccessCounter(),
+  fills: "when stable",
+  createCounter: (capacity) => new SetCounter(PLACES_PER_ROW * capacity),
   selectRows: (counter, capacity, held) => (held.length > 0 ? held : counter.top(capacity)),
 };
 

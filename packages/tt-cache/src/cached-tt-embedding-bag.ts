@@ -26,6 +26,8 @@ export interface CachedTTEmbeddingBagOptions extends TTEmbeddingBagOptions, Refr
   readonly cacheRows: number;
   /** How the cache takes new rows. Default `resident`. */
   readonly policy?: CachePolicyName | CachePolicy;
+  /** Accesses of each row [numEmbeddings] that are known beforehand, such as those of the training rows; the cache starts with them. */
+  readonly accessCounts?: ArrayLike<number>;
 }
 
 /** A batch split into its cached and its TT positions. */
@@ -64,14 +66,15 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
   /** Allocates cores and cache. Throws `E_OPTION` on a bad cache size, schedule or policy, `E_SHAPE` on bad cores. */
   constructor(runtime: Runtime, options: CachedTTEmbeddingBagOptions) {
     const { shape, cacheRows, pooling = "sum", policy = "resident" } = options;
-    this.#newChooser = () => new RowChooser(policy, options, cacheRows);
-    this.#chooser = this.#newChooser();
     if (!(Number.isSafeInteger(cacheRows) && cacheRows >= 1 && cacheRows <= shape.numEmbeddings)) {
       throw new TtError(
         "E_OPTION",
         `cacheRows = ${cacheRows} is not a whole number from 1 to the number of embeddings, ${shape.numEmbeddings}`,
       );
     }
+    this.#newChooser = () => new RowChooser(policy, options, cacheRows);
+    this.#chooser = this.#newChooser();
+    if (options.accessCounts !== undefined) this.#chooser.seed(options.accessCounts, shape.numEmbeddings);
     this.numEmbeddings = shape.numEmbeddings;
     this.embeddingDim = shape.embeddingDim;
     this.#runtime = runtime;

@@ -3,8 +3,8 @@ import { TtError } from "@tt-rec/tensor";
 /** When a cache takes new rows, in training steps; what is absent follows from the accesses. */
 export interface RefreshScheduleOptions {
   /**
-   * The cache fills at the end of this step; before, every row comes from the cores. Default: as soon as the rows accessed most
-   * are stable, which is looked at each time that the accesses counted so far have doubled, from one for each row of the cache on.
+   * The cache fills at the end of this step; before, every row comes from the cores. Default: 1, or, as the policy asks for it, when
+   * the rows accessed most are stable; that is looked at each time that the accesses counted so far have doubled.
    */
   readonly warmupSteps?: number;
   /**
@@ -24,6 +24,11 @@ const MANY = 0.05;
 /** Most accesses a row, and fewest steps, between refreshes. */
 const MOST_ACCESSES = 8;
 const FEWEST_STEPS = 10;
+
+const MAX_COUNT = 0xffffffff;
+
+/** Accesses and steps since the last look for rows, and for how many accesses a row the next one waits. */
+export type ScheduleMemory = readonly [accesses: number, steps: number, interval: number];
 
 /** Says at the end of which steps a cache looks for new rows. */
 export class RefreshSchedule {
@@ -49,12 +54,12 @@ export class RefreshSchedule {
 
   /** Counts the accesses of a batch. */
   observe(accesses: number): void {
-    this.#accesses += accesses;
+    this.#accesses = Math.min(MAX_COUNT, this.#accesses + accesses);
   }
 
   /** Counts a step, the `step`-th, and says whether to look for new rows at its end. */
   isDue(step: number, filled: boolean): boolean {
-    this.#steps++;
+    this.#steps = Math.min(MAX_COUNT, this.#steps + 1);
     const steps = filled ? this.#refreshEvery : this.#warmupSteps;
     if (steps === undefined) return this.#accesses >= this.#interval * this.#capacity && (this.#steps >= FEWEST_STEPS || !filled);
     return filled ? step % steps === 0 : step >= steps;
@@ -84,12 +89,12 @@ export class RefreshSchedule {
     this.#steps = 0;
   }
 
-  /** What it remembers, as whole numbers. */
-  get memory(): readonly [accesses: number, steps: number, interval: number] {
+  /** What it remembers, as whole numbers below 2^32. */
+  get memory(): ScheduleMemory {
     return [this.#accesses, this.#steps, this.#interval];
   }
 
-  set memory([accesses, steps, interval]: readonly [number, number, number]) {
+  set memory([accesses, steps, interval]: ScheduleMemory) {
     this.#accesses = accesses;
     this.#steps = steps;
     this.#interval = interval;

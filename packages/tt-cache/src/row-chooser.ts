@@ -20,7 +20,8 @@ export class RowChooser {
   constructor(policy: CachePolicyName | CachePolicy, schedule: RefreshScheduleOptions, capacity: number) {
     this.policy = resolvePolicy(policy);
     this.#capacity = capacity;
-    this.#schedule = new RefreshSchedule(schedule, capacity);
+    const atOnce = this.policy.fills === "at once" && { warmupSteps: schedule.warmupSteps ?? 1 };
+    this.#schedule = new RefreshSchedule({ ...schedule, ...atOnce }, capacity);
     this.#counter = this.policy.createCounter(capacity);
   }
 
@@ -32,6 +33,14 @@ export class RowChooser {
   /** Training steps counted. */
   get step(): number {
     return this.#step;
+  }
+
+  /** Counts accesses that are known beforehand: those of each row. Throws `E_OPTION` unless there are `numEmbeddings`. */
+  seed(counts: ArrayLike<number>, numEmbeddings: number): void {
+    if (counts.length !== numEmbeddings) {
+      throw new TtError("E_OPTION", `accessCounts has ${counts.length} elements, the table ${numEmbeddings} rows`);
+    }
+    for (let id = 0; id < counts.length; id++) if (counts[id] > 0) this.#counter.add(id, counts[id]);
   }
 
   /** Counts the accesses of a training batch. */
@@ -60,29 +69,32 @@ export class RowChooser {
 
   /** Counter, step and schedule by name. */
   state(): NamedTensors {
-    const progress = Float64Array.of(this.#step, this.#filled ? 1 : 0, ...this.#schedule.memory);
     return new Map([
-      ...this.#counter.state(),
-      ["cache.progress", { dtype: "F64", shape: [progress.length], data: progress }],
+      ["cache.step", vectorOf(Uint32Array.of(this.#step))],
+      ["cache.schedule", vectorOf(Uint32Array.of(this.#filled ? 1 : 0, ...this.#schedule.memory))],
       ["cache.candidates", vectorOf(this.#candidates)],
+      ...this.#counter.state(),
     ]);
   }
 
   /** Goes on from a state, in a chooser that has counted nothing. Throws `E_MISMATCH` on a state that is not one of such a cache. */
   load(state: NamedTensors, numEmbeddings: number): void {
-    const progress = state.get("cache.progress")?.data;
-    if (!(progress instanceof Float64Array && progress.length === 5 && progress.every((value) => Number.isSafeInteger(value) && value >= 0))) {
-      throw new TtError("E_MISMATCH", "the state has no five whole numbers cache.progress", { tensor: "cache.progress" });
-    }
+    const [step] = readWords(state, "cache.step", 1);
+    const [filled, accesses, steps, interval] = readWords(state, "cache.schedule", 4);
     const candidates = readVector(state, "cache.candidates");
     checkIds("cache.candidates", candidates, numEmbeddings);
     this.#counter.load(state, numEmbeddings);
-    const [step, filled, accesses, steps, interval] = progress;
     this.#step = step;
     this.#filled = filled > 0;
     this.#candidates = candidates.slice();
     this.#schedule.memory = [accesses, steps, interval];
   }
+}
+
+function readWords(state: NamedTensors, name: string, count: number): Uint32Array {
+  const words = readVector(state, name);
+  if (words.length !== count) throw new TtError("E_MISMATCH", `${name} has ${words.length} elements, ${count} were expected`);
+  return words;
 }
 
 /** How many ids are in both of two lists of distinct ids. */

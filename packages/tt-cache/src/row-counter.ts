@@ -8,6 +8,8 @@ export interface RowCounter {
   readonly total: number;
   /** Counts one access for each position; an id may stand at several. */
   observe(ids: Uint32Array): void;
+  /** Counts `count` accesses of one id. */
+  add(id: number, count: number): void;
   /** What is known of one id; 0 if nothing is. */
   count(id: number): number;
   /** Makes all that was counted so far weigh half as much. */

@@ -37,25 +37,28 @@ export class SetCounter implements RowCounter {
     return this.#total;
   }
 
-  /** Adds one access for each id. */
+  /** Adds one access for each id; counts stop at 2^32 − 1. */
   observe(ids: Uint32Array): void {
     const [known, counts] = [this.#ids, this.#counts];
     this.#total += ids.length;
     for (let i = 0; i < ids.length; i++) {
       const id = ids[i];
-      const begin = this.#setOf(id);
-      let place = begin;
-      for (let at = begin; at < begin + WAYS; at++) {
-        if (known[at] === id) {
-          place = at;
-          break;
-        }
-        if (counts[at] < counts[place]) place = at;
-      }
+      const place = this.#placeFor(id);
       if (known[place] !== id) {
         known[place] = id;
         counts[place] = 1;
       } else if (counts[place] < MAX_COUNT) counts[place]++;
+    }
+  }
+
+  /** Adds `count` accesses of one id, which takes another's place only if it is counted more. */
+  add(id: number, count: number): void {
+    this.#total += count;
+    const place = this.#placeFor(id);
+    if (this.#ids[place] === id) this.#counts[place] = Math.min(MAX_COUNT, this.#counts[place] + count);
+    else if (count > this.#counts[place]) {
+      this.#ids[place] = id;
+      this.#counts[place] = Math.min(MAX_COUNT, count);
     }
   }
 
@@ -107,6 +110,18 @@ export class SetCounter implements RowCounter {
     this.#ids.set(ids);
     this.#counts.set(counts);
     this.#total = total[0];
+  }
+
+  /** The place of an id, or else the one in its set that is counted least, the first of several. */
+  #placeFor(id: number): number {
+    const [known, counts] = [this.#ids, this.#counts];
+    const begin = this.#setOf(id);
+    let least = begin;
+    for (let at = begin; at < begin + WAYS; at++) {
+      if (known[at] === id) return at;
+      if (counts[at] < counts[least]) least = at;
+    }
+    return least;
   }
 
   /** The first place of an id's set. */

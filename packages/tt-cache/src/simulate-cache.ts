@@ -8,6 +8,8 @@ export interface SimulationOptions extends RefreshScheduleOptions {
   readonly cacheRows: number;
   /** How it takes new rows. Default `resident`. */
   readonly policy?: CachePolicyName | CachePolicy;
+  /** Accesses of each row that are known beforehand. */
+  readonly accessCounts?: ArrayLike<number>;
 }
 
 /** What a cache would have done. */
@@ -35,8 +37,9 @@ export interface SimulationResult {
  * row being computed. Throws `E_OPTION` on a bad schedule or an unknown policy.
  */
 export function simulateCache(trace: Iterable<Uint32Array>, options: SimulationOptions): SimulationResult {
-  const { cacheRows, policy = "resident" } = options;
+  const { cacheRows, policy = "resident", accessCounts } = options;
   const chooser = new RowChooser(policy, options, cacheRows);
+  if (accessCounts !== undefined) chooser.seed(accessCounts, accessCounts.length);
   let held = new Set<number>();
   const sums = { hits: 0, lookups: 0, distinctHits: 0, distinctLookups: 0, loadedRows: 0, evictions: 0, refreshes: 0 };
   for (const ids of trace) {
