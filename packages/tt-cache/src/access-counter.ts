@@ -1,10 +1,12 @@
-import { IdIndex } from "@tt-rec/tensor";
-import { topRows } from "./top-rows.ts";
+import { IdIndex, type NamedTensors, TtError } from "@tt-rec/tensor";
+import type { RowCounter } from "./row-counter.ts";
+import { checkIds, readVector, vectorOf } from "./state-vectors.ts";
+import { mostCounted } from "./top-rows.ts";
 
 const MAX_COUNT = 0xffffffff;
 
 /** Exact access counts of row ids; memory grows with the number of distinct ids seen. */
-export class AccessCounter {
+export class AccessCounter implements RowCounter {
   #index = new IdIndex();
   #counts = new Uint32Array(8);
   #total = 0;
@@ -71,6 +73,25 @@ export class AccessCounter {
 
   /** The `k` most accessed ids, most accessed first; equal counts go by the smaller id, so the answer is unique. */
   top(k: number): Uint32Array {
-    return topRows(this.ids, this.counts, k);
+    return mostCounted(this.ids, this.counts, k);
+  }
+
+  /** The ids in order of first access, and their counts. */
+  state(): NamedTensors {
+    return new Map([
+      ["counter.ids", vectorOf(this.ids)],
+      ["counter.counts", vectorOf(this.counts)],
+    ]);
+  }
+
+  /** Goes on from a state, into a counter that has counted nothing. Throws `E_MISMATCH` if ids repeat or are not below `numEmbeddings`. */
+  load(state: NamedTensors, numEmbeddings: number): void {
+    const ids = readVector(state, "counter.ids");
+    const counts = readVector(state, "counter.counts");
+    if (ids.length !== counts.length) {
+      throw new TtError("E_MISMATCH", `the state has ${ids.length} counted ids and ${counts.length} counts`);
+    }
+    checkIds("counter.ids", ids, numEmbeddings);
+    for (const [i, id] of ids.entries()) this.add(id, counts[i]);
   }
 }

@@ -5,6 +5,7 @@ import {
   type EmbeddingBag,
   type Lookup,
   NO_ROW,
+  type OverlaidPlan,
   type PhasedStep,
   type Phases,
   type Plan,
@@ -18,33 +19,33 @@ import {
   TTEmbeddingBag,
   type TTEmbeddingBagOptions,
 } from "@tt-rec/tt-kernels";
-import { AccessCounter } from "./access-counter.ts";
 import { CacheMeter, type CacheMetrics } from "./cache-metrics.ts";
-import { ageAccesses, CACHE_POLICIES, type CachePolicy, selectRows } from "./cache-policy.ts";
+import type { CachePolicy, CachePolicyName } from "./cache-policy.ts";
 import { readCacheState, splitState, writeCacheState } from "./cache-state.ts";
-import { CACHED_ROWS, type Entering, RowCache } from "./row-cache.ts";
-import { isRefreshDue, type SemiDynamicSchedule, validateSchedule } from "./semi-dynamic-schedule.ts";
+import { countDropped, NONE_ENTERING, planEntering, takePortion } from "./entering.ts";
+import type { RefreshScheduleOptions } from "./refresh-schedule.ts";
+import { CACHED_ROWS, RowCache } from "./row-cache.ts";
+import { RowChooser } from "./row-chooser.ts";
 
 /** Options of `CachedTTEmbeddingBag`: those of the TT bag, the size of the cache, and when it takes new rows. */
-export interface CachedTTEmbeddingBagOptions extends TTEmbeddingBagOptions, SemiDynamicSchedule {
+export interface CachedTTEmbeddingBagOptions extends TTEmbeddingBagOptions, RefreshScheduleOptions {
   /** Most rows the cache can hold; the paper finds 0.01 % of the table's rows sufficient. */
   readonly cacheRows: number;
   /** How the cache takes new rows. Default `resident`. */
-  readonly policy?: CachePolicy;
+  readonly policy?: CachePolicyName | CachePolicy;
+  /** Accesses of each row [numEmbeddings] that are known beforehand, such as those of the training rows; the cache starts with them. */
+  readonly accessCounts?: ArrayLike<number>;
 }
-
-/** Fewest rows that enter the cache at the end of a step, if so many are to: they take about as long as a step of a small batch. */
-const ENTERING_ROWS = 512;
-
-const NOTHING: Entering = { ids: new Uint32Array(0), slots: new Uint32Array(0) };
 
 /** A batch split into its cached and its TT positions; split anew when the cache has taken other rows meanwhile. */
 interface CachedBatch {
   readonly lookup: Lookup;
   readonly mode: PlanMode;
   generation: number;
-  plan: Plan;
+  plan: OverlaidPlan;
   readonly uniqueRows: number;
+  /** Distinct rows that are cached. */
+  readonly uniqueCached: number;
 }
 
 /**
@@ -62,48 +63,45 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
     prepare: (plan, gradient) => this.#prepare(plan, gradient),
   };
   readonly #runtime: Runtime;
+  readonly #newChooser: () => RowChooser;
+  readonly #refreshEvery: number | undefined;
   readonly #pooling: Pooling;
-  readonly #policy: CachePolicy;
-  readonly #schedule: SemiDynamicSchedule;
   readonly #tt: TTEmbeddingBag;
   readonly #cache: RowCache;
   readonly #meter = new CacheMeter();
   readonly #plans = new PlanBook<CachedBatch>();
   /** The generation of the cached rows that a gradient is for. */
   readonly #gradients = new WeakMap<Tensor, number>();
-  #counter = new AccessCounter();
-  /** Training steps applied. */
-  #step = 0;
+  /** Which rows are to be cached, and when. */
+  #chooser: RowChooser;
   /** Rows that the last refresh chose and that have not entered yet. */
-  #entering = NOTHING;
+  #entering = NONE_ENTERING;
   /** Counts changes of the set of cached rows, which make older gradients void. */
   #generation = 0;
 
   /** Allocates cores and cache. Throws `E_OPTION` on a bad cache size, schedule or policy, `E_SHAPE` on bad cores. */
   constructor(runtime: Runtime, options: CachedTTEmbeddingBagOptions) {
     const { shape, cacheRows, pooling = "sum", policy = "resident" } = options;
-    validateSchedule(options);
-    if (!CACHE_POLICIES.includes(policy)) {
-      throw new TtError("E_OPTION", `the cache policy "${policy}" is not known; known are ${CACHE_POLICIES.join(", ")}`);
-    }
     if (!(Number.isSafeInteger(cacheRows) && cacheRows >= 1 && cacheRows <= shape.numEmbeddings)) {
       throw new TtError(
         "E_OPTION",
         `cacheRows = ${cacheRows} is not a whole number from 1 to the number of embeddings, ${shape.numEmbeddings}`,
       );
     }
+    this.#newChooser = () => new RowChooser(policy, options, cacheRows);
+    this.#chooser = this.#newChooser();
+    if (options.accessCounts !== undefined) this.#chooser.seed(options.accessCounts, shape.numEmbeddings);
+    this.#refreshEvery = options.refreshEvery;
     this.numEmbeddings = shape.numEmbeddings;
     this.embeddingDim = shape.embeddingDim;
     this.#runtime = runtime;
     this.#pooling = pooling;
-    this.#policy = policy;
-    this.#schedule = { warmupSteps: options.warmupSteps, refreshEvery: options.refreshEvery };
     this.#cache = new RowCache(runtime, cacheRows, shape.embeddingDim);
     this.#tt = new TTEmbeddingBag(runtime, options, this.#cache.rows);
   }
 
   get bytes(): number {
-    return this.#tt.bytes + this.#cache.mapBytes + this.#counter.bytes;
+    return this.#tt.bytes + this.#cache.mapBytes + this.#chooser.bytes;
   }
 
   get parameterBytes(): number {
@@ -113,22 +111,29 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
 
   /** Hit rate, evictions, refresh time and bytes of the cache. */
   get metrics(): CacheMetrics {
-    return this.#meter.read(this.#cache.size, this.#cache.rows.bytes + this.#cache.mapBytes + this.#counter.bytes);
+    return this.#meter.read(this.#cache.size, this.#cache.rows.bytes + this.#cache.mapBytes + this.#chooser.bytes);
   }
 
   plan(bags: Bags, mode: PlanMode): Plan {
     const lookup = resolveBags(bags, this.#pooling, this.numEmbeddings);
     const probed = this.#cache.probe(lookup, mode.training);
-    if (mode.training) {
-      this.#counter.observe(probed.below.map((p) => lookup.rows[p]));
-      this.#meter.countStep(probed.laid.length, lookup.rows.length);
-    }
-    return this.#plans.issue(lookup, {
+    const batch: CachedBatch = {
       ...{ lookup, mode, generation: this.#generation, plan: this.#tt.planOverlaid(probed, mode) },
       get uniqueRows() {
         return this.plan.uniqueRows;
       },
-    });
+      get uniqueCached() {
+        return this.plan.uniqueLaid;
+      },
+    };
+    if (mode.training) {
+      this.#chooser.observe(
+        probed.below.map((p) => lookup.rows[p]),
+        lookup.rows.length,
+      );
+      this.#meter.countStep(probed.laid.length, lookup.rows.length, batch);
+    }
+    return this.#plans.issue(lookup, batch);
   }
 
   async forward(plan: Plan): Promise<Tensor> {
@@ -165,19 +170,18 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
 
   async state(): Promise<NamedTensors> {
     const { ids, accesses } = this.#cache;
-    const cache = { ids, accesses, entering: this.#entering, counter: this.#counter, step: this.#step };
-    return writeCacheState(await this.#tt.state(), cache);
+    return writeCacheState(await this.#tt.state(), { ids, accesses, entering: this.#entering }, this.#chooser);
   }
 
   async load(state: NamedTensors): Promise<void> {
-    const { parameters, own } = splitState(state);
-    const cache = readCacheState(own, this.#cache.capacity, this.numEmbeddings);
+    const { parameters, own } = splitState(state, this.#cache.rows.stateNames);
+    const chooser = this.#newChooser();
+    const slots = readCacheState(own, chooser, this.#cache.capacity, this.numEmbeddings);
     // The TT bag checks the parameters before it writes.
     await this.#tt.load(parameters);
-    this.#cache.assign(cache.ids, cache.accesses);
-    this.#entering = cache.entering;
-    this.#counter = cache.counter;
-    this.#step = cache.step;
+    this.#cache.assign(slots.ids, slots.accesses);
+    this.#entering = slots.entering;
+    this.#chooser = chooser;
     this.#generation++;
   }
 
@@ -221,7 +225,7 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
     if (generation === this.#generation) return;
     throw new TtError(
       "E_STALE_PLAN",
-      `the cache has taken other rows since the gradients were computed, up to step ${this.#step}; compute them again`,
+      `the cache has taken other rows since the gradients were computed, up to step ${this.#chooser.step}; compute them again`,
     );
   }
 
@@ -232,41 +236,32 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
 
   /** Counts a training step, chooses rows if a refresh is due at its end, and lets a portion of them enter. */
   *#endStep(): Phases<void> {
-    this.#step++;
-    const isDue = isRefreshDue(this.#schedule, this.#step);
-    if (!isDue && this.#entering.ids.length === 0) return;
     const start = performance.now();
-    const dropped = isDue ? this.#chooseRows() : 0;
-    yield* this.#letRowsEnter();
-    this.#meter.countRefresh(Number(isDue), dropped, performance.now() - start);
+    const { ids } = this.#cache;
+    const wanted = this.#chooser.endStep(() => {
+      this.#cache.takeAllAccesses(this.#chooser.count);
+      return ids.filter((id) => id !== NO_ROW);
+    });
+    if (wanted === undefined && this.#entering.ids.length === 0) return;
+    const dropped = wanted === undefined ? 0 : countDropped(ids, wanted);
+    // Rows that a refresh before chose and that have not entered are forgotten.
+    if (wanted !== undefined) this.#entering = planEntering(ids, wanted, this.#chooser.policy.keepsRows);
+    const entered = yield* this.#letRowsEnter();
+    this.#meter.countRefresh(wanted !== undefined, entered, dropped, performance.now() - start);
   }
 
-  /** Chooses the rows to hold from now on; those that a refresh before chose and that have not entered are forgotten. */
-  #chooseRows(): number {
-    const { capacity, ids } = this.#cache;
-    for (const slot of ids.keys()) this.#cache.takeAccesses(slot, this.#count);
-    const held = ids.filter((id) => id !== NO_ROW);
-    const chosen = selectRows(this.#policy, this.#counter, capacity, held);
-    ageAccesses(this.#policy, this.#counter, capacity);
-    this.#entering = this.#cache.entering(chosen, this.#policy === "resident");
-    return this.#cache.countOthers(chosen);
-  }
-
-  /** Computes a portion of the entering rows from the cores and gives them their slots. A function of the steps, never of time. */
-  *#letRowsEnter(): Phases<void> {
-    const portion = Math.max(ENTERING_ROWS, Math.ceil(this.#cache.capacity / this.#schedule.refreshEvery));
-    const ids = this.#entering.ids.subarray(0, portion);
-    const slots = this.#entering.slots.subarray(0, portion);
-    if (ids.length === 0) return;
+  /** Computes a portion of the entering rows from the cores and gives them their slots. Returns how many they are. */
+  *#letRowsEnter(): Phases<number> {
+    const [{ ids, slots }, later] = takePortion(this.#entering, this.#cache.capacity, this.#refreshEvery);
+    this.#entering = later;
+    if (ids.length === 0) return 0;
     const plan = this.#tt.planLookup({ outputs: ids.length, rows: ids }, { training: false });
     const rows = yield* this.#tt.phases.forward(plan);
-    for (const [i, id] of ids.entries()) this.#cache.take(slots[i], id, this.#count);
+    for (const [i, id] of ids.entries()) this.#cache.take(slots[i], id, this.#chooser.count);
     this.#cache.fill(slots, rows.data);
-    this.#entering = { ids: this.#entering.ids.subarray(portion), slots: this.#entering.slots.subarray(portion) };
     this.#generation++;
+    return ids.length;
   }
-
-  readonly #count = (id: number, accesses: number): void => this.#counter.add(id, accesses);
 
   #run<T>(phases: Phases<T>): Promise<T> {
     return runPhases(this.#runtime.host, phases);

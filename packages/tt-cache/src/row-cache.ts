@@ -5,14 +5,6 @@ import { SlotTable } from "./slot-table.ts";
 /** Name of the cached rows among the parameters of their bag, in states and gradients. */
 export const CACHED_ROWS = "cache.rows";
 
-/** Rows that are to enter a cache, and the slots that they are to take. */
-export interface Entering {
-  /** Row ids, the most important first. */
-  readonly ids: Uint32Array;
-  /** Their slots. */
-  readonly slots: Uint32Array;
-}
-
 /** Is told how often a row was accessed. */
 type CountAccesses = (id: number, accesses: number) => void;
 
@@ -61,11 +53,9 @@ export class RowCache {
     return this.#table.probe(lookup, counts);
   }
 
-  /** Hands the accesses of a slot since they were last taken to `count`. */
-  takeAccesses(slot: number, count: CountAccesses): void {
-    const { accesses } = this.#table;
-    if (accesses[slot] > 0) count(this.#ids[slot], accesses[slot]);
-    accesses[slot] = 0;
+  /** Hands the accesses of all slots since they were last taken to `count`. */
+  takeAllAccesses(count: CountAccesses): void {
+    for (let slot = 0; slot < this.#extent; slot++) this.#takeAccesses(slot, count);
   }
 
   /** Makes the cache hold these ids by slot; `NO_ROW` leaves a slot free. */
@@ -81,27 +71,6 @@ export class RowCache {
       this.#table.set(id, slot);
       this.#size++;
     }
-  }
-
-  /**
-   * What has to enter so that the cache holds exactly these distinct ids. With `keep`, rows that it holds stay in their slots and
-   * the others take the free ones, in their order; without, all enter, in the order of the slots.
-   */
-  entering(ids: Uint32Array, keep: boolean): Entering {
-    if (!keep) return { ids, slots: ids.map((_, slot) => slot) };
-    const wanted = new Set(ids);
-    const entering = ids.filter((id) => this.#table.slotOf(id) === NO_ROW);
-    const slots = new Uint32Array(entering.length);
-    for (let slot = 0, next = 0; next < slots.length; slot++) {
-      if (!(slot < this.#extent && wanted.has(this.#ids[slot]))) slots[next++] = slot;
-    }
-    return { ids: entering, slots };
-  }
-
-  /** Number of rows held that are none of these ids. */
-  countOthers(ids: Uint32Array): number {
-    const wanted = new Set(ids);
-    return this.ids.reduce((count, id) => count + Number(id !== NO_ROW && !wanted.has(id)), 0);
   }
 
   /** Gives a slot to an id; it and the row that had the slot leave the places that they had, and `count` is told their accesses. */
@@ -131,9 +100,15 @@ export class RowCache {
   #free(slot: number, count: CountAccesses): void {
     const id = this.#ids[slot];
     if (id === NO_ROW) return;
-    this.takeAccesses(slot, count);
+    this.#takeAccesses(slot, count);
     this.#table.delete(id);
     this.#ids[slot] = NO_ROW;
     this.#size--;
+  }
+
+  #takeAccesses(slot: number, count: CountAccesses): void {
+    const { accesses } = this.#table;
+    if (accesses[slot] > 0) count(this.#ids[slot], accesses[slot]);
+    accesses[slot] = 0;
   }
 }

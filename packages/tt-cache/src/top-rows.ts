@@ -3,10 +3,10 @@ const BINS = 2 ** 16;
 const LAST_BIN = BINS - 1;
 
 /**
- * The `k` ids with the highest counts, highest first; equal counts go by the smaller id, so the answer is unique. Linear in the ids,
- * but for the sort of those that are chosen.
+ * The `k` most counted of distinct ids, the most counted first, equal ones by the smaller id, so that the answer is unique. Ids without
+ * a count are left out. Linear in the ids, but for the sort of those that are chosen.
  */
-export function topRows(ids: Uint32Array, counts: Uint32Array, k: number): Uint32Array {
+export function mostCounted(ids: Uint32Array, counts: Uint32Array, k: number): Uint32Array {
   if (k <= 0) return new Uint32Array(0);
   const threshold = kthLargest(counts, k);
   let [above, ties] = [0, 0];
@@ -14,14 +14,15 @@ export function topRows(ids: Uint32Array, counts: Uint32Array, k: number): Uint3
     above += Number(counts[i] > threshold);
     ties += Number(counts[i] === threshold);
   }
+  if (threshold === 0) ties = 0;
   const best = new Uint32Array(above);
   const tied = new Uint32Array(ties);
   let [b, t] = [0, 0];
   for (let i = 0; i < counts.length; i++) {
     if (counts[i] > threshold) best[b++] = i;
-    else if (counts[i] === threshold) tied[t++] = ids[i];
+    else if (t < ties && counts[i] === threshold) tied[t++] = ids[i];
   }
-  const top = new Uint32Array(Math.min(k, counts.length));
+  const top = new Uint32Array(Math.min(k, above + ties));
   top.set(rank(best, ids, counts));
   top.set(smallest(tied, top.length - above).sort(), above);
   return top;
@@ -32,7 +33,7 @@ function kthLargest(values: Uint32Array, k: number): number {
   if (k > values.length) return 0;
   // Counts are small as a rule, and those that are not are few.
   const bins = new Uint32Array(BINS);
-  for (let i = 0; i < values.length; i++) bins[values[i] < LAST_BIN ? values[i] : LAST_BIN]++;
+  for (let i = 0; i < values.length; i++) bins[Math.min(values[i], LAST_BIN)]++;
   let bin = LAST_BIN;
   let left = k;
   while (bins[bin] < left) left -= bins[bin--];

@@ -5,7 +5,7 @@ import { applyTogether, type Bags, forwardTogether, type Pooling, prepareTogethe
 import { createTTShape, type TTShape } from "@tt-rec/tt-math";
 import test from "ava";
 import fc from "fast-check";
-import { CachedTTEmbeddingBag, type CachePolicy } from "../src/index.ts";
+import { CachedTTEmbeddingBag, type CachePolicyName } from "../src/index.ts";
 import { normals, randomCores, SHAPES } from "./overlay-oracle.ts";
 
 const RUNS = process.env.TT_REC_LONG ? 300 : 25;
@@ -38,7 +38,7 @@ interface Case {
   readonly seed: number;
   readonly pooling: Pooling;
   readonly rule: UpdateRule;
-  readonly policy: CachePolicy;
+  readonly policy: CachePolicyName;
   readonly kind: "weighted" | "pooled" | "one id a bag";
   /** Whether updates are prepared, fused, or stacked gradients are applied. */
   readonly update: "prepare" | "step" | "apply";
@@ -49,7 +49,7 @@ const CASES: fc.Arbitrary<Case> = fc.record({
   seed: fc.nat(),
   pooling: fc.constantFrom<Pooling>("sum", "mean", "none"),
   rule: fc.constantFrom(...RULES),
-  policy: fc.constantFrom<CachePolicy>("semi-dynamic", "resident"),
+  policy: fc.constantFrom<CachePolicyName>("semi-dynamic", "resident"),
   kind: fc.constantFrom("weighted", "pooled", "one id a bag"),
   update: fc.constantFrom("prepare", "step", "apply"),
 });

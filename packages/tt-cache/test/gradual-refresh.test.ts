@@ -2,7 +2,7 @@ import { createRng, Runtime, type UpdateRule } from "@tt-rec/tensor";
 import { allClose, copyState, poolRows, randomBags, scratchFrom } from "@tt-rec/testing";
 import { createTTShape } from "@tt-rec/tt-math";
 import test from "ava";
-import { CachedTTEmbeddingBag, type CachePolicy } from "../src/index.ts";
+import { CachedTTEmbeddingBag, type CachePolicyName } from "../src/index.ts";
 import { normals, overlayTable, partsOf, randomCores } from "./overlay-oracle.ts";
 
 const SHAPE = createTTShape({
@@ -17,7 +17,7 @@ const RULE: UpdateRule = { kind: "adagrad", learningRate: 0.05, eps: 0.1 };
 /** Rows enter 512 a step. */
 const OPTIONS = { shape: SHAPE, cacheRows: 1201, warmupSteps: 2, refreshEvery: 5 };
 
-function bagOf(runtime: Runtime, policy: CachePolicy, seed = 1): CachedTTEmbeddingBag {
+function bagOf(runtime: Runtime, policy: CachePolicyName, seed = 1): CachedTTEmbeddingBag {
   return new CachedTTEmbeddingBag(runtime, { ...OPTIONS, cores: randomCores(SHAPE, seed), policy });
 }
 

@@ -6,6 +6,8 @@ import type { Phases } from "./phases.ts";
 export interface BagBatch {
   /** Distinct rows of the batch. */
   readonly uniqueRows: number;
+  /** Those of them that are laid over the table, if any can be. */
+  readonly uniqueLaid?: number;
   /** Looks up and pools: [outputs, D]. */
   forward(): Phases<Tensor>;
   /** Gradients of parameters and weights. */

@@ -33,6 +33,12 @@ export interface Plan {
   readonly uniqueRows: number;
 }
 
+/** A plan for a table over which other rows are laid. */
+export interface OverlaidPlan extends Plan {
+  /** Number of the distinct rows that those laid over the table answer. */
+  readonly uniqueLaid: number;
+}
+
 /** The gradient of one parameter: a stack of the slices (table rows or core slices) that the batch touched. */
 export interface SliceGradient {
   /** Name of the parameter, as in `state()`. */

@@ -3,6 +3,7 @@ export type {
   BagPhases,
   Bags,
   EmbeddingBag,
+  OverlaidPlan,
   PhasedStep,
   Plan,
   PlanMode,

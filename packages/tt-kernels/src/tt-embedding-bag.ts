@@ -9,7 +9,17 @@ import {
 } from "@tt-rec/tensor";
 import { type TTShape, toDense } from "@tt-rec/tt-math";
 import type { BagBatch } from "./batch.ts";
-import type { BagPhases, Bags, EmbeddingBag, Plan, PlanMode, Pooling, PreparedStep, SliceGradients } from "./embedding-bag.ts";
+import type {
+  BagPhases,
+  Bags,
+  EmbeddingBag,
+  OverlaidPlan,
+  Plan,
+  PlanMode,
+  Pooling,
+  PreparedStep,
+  SliceGradients,
+} from "./embedding-bag.ts";
 import { type Lookup, resolveBags } from "./lookup/lookup.ts";
 import type { OverlaidLookup } from "./lookup/overlay.ts";
 import { PlanBook } from "./lookup/plan-book.ts";
@@ -82,7 +92,7 @@ export class TTEmbeddingBag implements EmbeddingBag {
   }
 
   /** As `planLookup`, with positions that the rows laid over the table answer. */
-  planOverlaid(overlaid: OverlaidLookup, { training }: PlanMode): Plan {
+  planOverlaid(overlaid: OverlaidLookup, { training }: PlanMode): OverlaidPlan {
     const batch = overlaidBatch(this.#runtime, this.#cores, this.#laid as Parameter, overlaid, training);
     return this.#plans.issue(overlaid.lookup, batch);
   }

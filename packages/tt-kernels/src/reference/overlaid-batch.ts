@@ -19,6 +19,9 @@ export function referenceOverlaidBatch(runtime: Runtime, cores: TTCores, laid: P
     get uniqueRows() {
       return tt.uniqueRows + rows.uniqueRows;
     },
+    get uniqueLaid() {
+      return rows.uniqueRows;
+    },
     *forward() {
       const out = yield* tt.forward();
       const [sum, terms] = [out.data, (yield* rows.forward()).data];

@@ -42,6 +42,10 @@ export class WasmOverlaidBatch implements BagBatch {
     return this.#tt.uniqueRows + this.#rows.uniqueRows;
   }
 
+  get uniqueLaid(): number {
+    return this.#rows.uniqueRows;
+  }
+
   *forward(): Phases<Tensor> {
     if (this.#parts.length === 1) return yield* this.#parts[0].forward();
     const { host } = this.#runtime;
