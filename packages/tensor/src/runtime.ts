@@ -163,6 +163,11 @@ export class Runtime {
     }
   }
 
+  /** Whether a step is open, so that scratch memory is to be had. */
+  get isStepOpen(): boolean {
+    return this.#stepOpen;
+  }
+
   /** The life of the open step's scratch memory: what is derived from it may be used again while it is alive. */
   get scratchLife(): Readonly<Lifetime> {
     return this.#scratchLife;

@@ -15,6 +15,8 @@ export class Probe {
   /** Out: the positions of ids that are cached, and of those that are not [count]. */
   laid: usize;
   below: usize;
+  /** Out: the ids that are not cached [count]. */
+  missed: usize;
   /** Accesses of each slot, to which this batch's are added, or 0; and a word that takes what is not counted. */
   accesses: usize;
   none: usize;
@@ -43,6 +45,7 @@ export function probeRows(args: usize, _begin: i32, _end: i32): void {
   const none = probe.none;
   let laid = probe.laid;
   let below = probe.below;
+  const missed = probe.missed - below;
   for (let i: u32 = 0; i < count; i++) {
     const at = <usize>i << 2;
     const id = load<u32>(ids + at);
@@ -59,8 +62,9 @@ export function probeRows(args: usize, _begin: i32, _end: i32): void {
     store<u32>(laid, i);
     laid += <usize>isHit << 2;
     store<u32>(below, i);
+    store<u32>(below + missed, id);
     below += <usize>!isHit << 2;
-    const counter = select<usize>(accesses + (<usize>slot << 2), none, isHit && accesses != 0);
+    const counter = select<usize>(accesses + (<usize>slot << 2), none, <bool>(<i32>isHit & <i32>(accesses != 0)));
     store<u32>(counter, load<u32>(counter) + 1);
   }
   probe.hits = <u32>((laid - probe.laid) >> 2);

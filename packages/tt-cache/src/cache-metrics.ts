@@ -53,7 +53,7 @@ export class CacheMeter {
 
   /** Records the lookups of one training step. */
   countStep(hits: number, lookups: number, distinct: DistinctRows): void {
-    this.#countDistinct();
+    this.countDistinct();
     this.#planned = distinct;
     this.#hits += hits;
     this.#lookups += lookups;
@@ -73,7 +73,7 @@ export class CacheMeter {
 
   /** The metrics at this moment. */
   read(cachedRows: number, bytes: number): CacheMetrics {
-    this.#countDistinct();
+    this.countDistinct();
     return {
       hitRate: this.#hitRate,
       movingHitRate: this.#moving,
@@ -90,7 +90,8 @@ export class CacheMeter {
     };
   }
 
-  #countDistinct(): void {
+  /** Counts the distinct rows of the last batch, which cost nothing as long as what its computation found is there. */
+  countDistinct(): void {
     if (this.#planned === undefined) return;
     this.#distinctHits += this.#planned.uniqueCached;
     this.#distinctLookups += this.#planned.uniqueRows;

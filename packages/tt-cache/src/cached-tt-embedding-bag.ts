@@ -1,4 +1,12 @@
-import { type NamedTensors, type Runtime, type Tensor, TtError, type UpdateRule, validateUpdateRule } from "@tt-rec/tensor";
+import {
+  type Lifetime,
+  type NamedTensors,
+  type Runtime,
+  type Tensor,
+  TtError,
+  type UpdateRule,
+  validateUpdateRule,
+} from "@tt-rec/tensor";
 import {
   type BagPhases,
   type Bags,
@@ -21,6 +29,7 @@ import {
 } from "@tt-rec/tt-kernels";
 import { CacheMeter, type CacheMetrics } from "./cache-metrics.ts";
 import type { CachePolicy, CachePolicyName } from "./cache-policy.ts";
+import { type CacheSizeOptions, resolveCacheRows } from "./cache-size.ts";
 import { readCacheState, splitState, writeCacheState } from "./cache-state.ts";
 import { countDropped, NONE_ENTERING, planEntering, takePortion } from "./entering.ts";
 import type { RefreshScheduleOptions } from "./refresh-schedule.ts";
@@ -28,9 +37,7 @@ import { CACHED_ROWS, RowCache } from "./row-cache.ts";
 import { RowChooser } from "./row-chooser.ts";
 
 /** Options of `CachedTTEmbeddingBag`: those of the TT bag, the size of the cache, and when it takes new rows. */
-export interface CachedTTEmbeddingBagOptions extends TTEmbeddingBagOptions, RefreshScheduleOptions {
-  /** Most rows the cache can hold; the paper finds 0.01 % of the table's rows sufficient. */
-  readonly cacheRows: number;
+export interface CachedTTEmbeddingBagOptions extends TTEmbeddingBagOptions, CacheSizeOptions, RefreshScheduleOptions {
   /** How the cache takes new rows. Default `resident`. */
   readonly policy?: CachePolicyName | CachePolicy;
   /** Accesses of each row [numEmbeddings] that are known beforehand, such as those of the training rows; the cache starts with them. */
@@ -41,7 +48,9 @@ export interface CachedTTEmbeddingBagOptions extends TTEmbeddingBagOptions, Refr
 interface CachedBatch {
   readonly lookup: Lookup;
   readonly mode: PlanMode;
+  /** The rows that were cached when the plan was made, and the step that it was made in. */
   generation: number;
+  life: Readonly<Lifetime> | undefined;
   plan: OverlaidPlan;
   readonly uniqueRows: number;
   /** Distinct rows that are cached. */
@@ -81,13 +90,8 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
 
   /** Allocates cores and cache. Throws `E_OPTION` on a bad cache size, schedule or policy, `E_SHAPE` on bad cores. */
   constructor(runtime: Runtime, options: CachedTTEmbeddingBagOptions) {
-    const { shape, cacheRows, pooling = "sum", policy = "resident" } = options;
-    if (!(Number.isSafeInteger(cacheRows) && cacheRows >= 1 && cacheRows <= shape.numEmbeddings)) {
-      throw new TtError(
-        "E_OPTION",
-        `cacheRows = ${cacheRows} is not a whole number from 1 to the number of embeddings, ${shape.numEmbeddings}`,
-      );
-    }
+    const { shape, pooling = "sum", policy = "resident" } = options;
+    const cacheRows = resolveCacheRows(options, shape);
     this.#newChooser = () => new RowChooser(policy, options, cacheRows);
     this.#chooser = this.#newChooser();
     if (options.accessCounts !== undefined) this.#chooser.seed(options.accessCounts, shape.numEmbeddings);
@@ -117,20 +121,19 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
   plan(bags: Bags, mode: PlanMode): Plan {
     const lookup = resolveBags(bags, this.#pooling, this.numEmbeddings);
     const probed = this.#cache.probe(lookup, mode.training);
+    const life = this.#runtime.isStepOpen ? this.#runtime.scratchLife : undefined;
+    const renewed = (batch: CachedBatch): OverlaidPlan => (batch.life?.alive === false ? this.#renew(batch) : batch.plan);
     const batch: CachedBatch = {
-      ...{ lookup, mode, generation: this.#generation, plan: this.#tt.planOverlaid(probed, mode) },
+      ...{ lookup, mode, generation: this.#generation, life, plan: this.#tt.planOverlaid(probed, mode) },
       get uniqueRows() {
-        return this.plan.uniqueRows;
+        return renewed(this).uniqueRows;
       },
       get uniqueCached() {
-        return this.plan.uniqueLaid;
+        return renewed(this).uniqueLaid;
       },
     };
     if (mode.training) {
-      this.#chooser.observe(
-        probed.below.map((p) => lookup.rows[p]),
-        lookup.rows.length,
-      );
+      this.#chooser.observe(probed.missed, lookup.rows.length);
       this.#meter.countStep(probed.laid.length, lookup.rows.length, batch);
     }
     return this.#plans.issue(lookup, batch);
@@ -214,10 +217,15 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
   /** The plan of a batch for the rows that are cached now. */
   #currentPlan(plan: Plan): Plan {
     const batch = this.#plans.details(plan);
-    if (batch.generation !== this.#generation) {
-      batch.generation = this.#generation;
-      batch.plan = this.#tt.planOverlaid(this.#cache.probe(batch.lookup, false), batch.mode);
-    }
+    const isCurrent = batch.generation === this.#generation && batch.life?.alive !== false;
+    return isCurrent ? batch.plan : this.#renew(batch);
+  }
+
+  /** Splits a batch anew, without counting its accesses again. */
+  #renew(batch: CachedBatch): OverlaidPlan {
+    batch.generation = this.#generation;
+    batch.life = this.#runtime.isStepOpen ? this.#runtime.scratchLife : undefined;
+    batch.plan = this.#tt.planOverlaid(this.#cache.probe(batch.lookup, false), batch.mode);
     return batch.plan;
   }
 
@@ -237,6 +245,7 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
   /** Counts a training step, chooses rows if a refresh is due at its end, and lets a portion of them enter. */
   *#endStep(): Phases<void> {
     const start = performance.now();
+    this.#meter.countDistinct();
     const { ids } = this.#cache;
     const wanted = this.#chooser.endStep(() => {
       this.#cache.takeAllAccesses(this.#chooser.count);

@@ -1,6 +1,6 @@
 import { Parameter, type Runtime } from "@tt-rec/tensor";
-import { type Lookup, NO_ROW, type OverlaidLookup } from "@tt-rec/tt-kernels";
-import { SlotTable } from "./slot-table.ts";
+import { type Lookup, NO_ROW } from "@tt-rec/tt-kernels";
+import { type Probed, SlotTable } from "./slot-table.ts";
 
 /** Name of the cached rows among the parameters of their bag, in states and gradients. */
 export const CACHED_ROWS = "cache.rows";
@@ -49,7 +49,7 @@ export class RowCache {
   }
 
   /** Tells which positions of a lookup are cached, and counts their accesses if `counts`. */
-  probe(lookup: Lookup, counts: boolean): OverlaidLookup {
+  probe(lookup: Lookup, counts: boolean): Probed {
     return this.#table.probe(lookup, counts);
   }
 

@@ -2,6 +2,14 @@ import { mixBits, type Runtime, type Tensor } from "@tt-rec/tensor";
 import { type Lookup, NO_ROW, type OverlaidLookup } from "@tt-rec/tt-kernels";
 import { ttCacheModule } from "./generated/tt-cache-module.ts";
 
+/** A lookup whose cached positions are known. In a step, its lists may lie in scratch memory, and die with the step. */
+export interface Probed extends OverlaidLookup {
+  /** The ids that are not cached, by position. */
+  readonly missed: Uint32Array;
+}
+
+const canShare = typeof SharedArrayBuffer !== "undefined";
+
 /**
  * A map from row id to slot on the heap, where kernels read it, and counters of the accesses of each slot: open addressing
  * with linear probing over pairs (id, slot), at most a quarter full, so that few ids meet another on the way to theirs.
@@ -16,12 +24,17 @@ export class SlotTable {
   /** Makes room for `capacity` slots. */
   constructor(runtime: Runtime, capacity: number) {
     this.#runtime = runtime;
-    const pairs = 2 ** Math.ceil(Math.log2(4 * capacity));
+    const pairs = SlotTable.pairsFor(capacity);
     this.#pairs = runtime.tensor([pairs, 2]);
     this.#accesses = runtime.tensor([capacity]);
     this.#mask = pairs - 1;
     this.#probe = runtime.host.load(ttCacheModule).get("probeRows") as number;
     this.clear();
+  }
+
+  /** Number of pairs for so many slots. */
+  static pairsFor(capacity: number): number {
+    return 2 ** Math.ceil(Math.log2(4 * capacity));
   }
 
   /** Bytes of the map and the counters. */
@@ -72,7 +85,7 @@ export class SlotTable {
   }
 
   /** Tells which positions of a lookup are cached, and counts their accesses if `counts`. */
-  probe(lookup: Lookup, counts: boolean): OverlaidLookup {
+  probe(lookup: Lookup, counts: boolean): Probed {
     return this.#runtime.backend === "wasm" ? this.#probeOnKernel(lookup, counts) : this.#probeInPlace(lookup, counts);
   }
 
@@ -82,30 +95,32 @@ export class SlotTable {
     this.#accesses.dispose();
   }
 
-  #probeOnKernel(lookup: Lookup, counts: boolean): OverlaidLookup {
+  #probeOnKernel(lookup: Lookup, counts: boolean): Probed {
     const { host } = this.#runtime;
-    const { rows: ids } = lookup;
+    // Lists in the scratch memory of a step are read there by the kernels that follow. A memory that is not shared may move.
+    const stays = this.#runtime.isStepOpen && canShare && host.memory.buffer instanceof SharedArrayBuffer;
     const workspace = host.enter();
     try {
-      const count = ids.length;
-      // One block, fetched at once. Each list may be written one beyond its end.
-      const lists = workspace.reserve(4 * (3 * count + 2));
-      const at = workspace.reserve(4 * count);
-      host.words.set(ids, at / 4);
-      const [slots, laid, below] = [lists, lists + 4 * count, lists + 4 * (2 * count + 1)];
-      const none = workspace.reserve(4);
-      const accesses = counts ? this.#accesses.byteOffset : 0;
+      const reserve = (bytes: number): number => (stays ? this.#runtime.reserve(bytes) : workspace.reserve(bytes));
+      const count = lookup.rows.length;
+      const at = reserve(4 * count);
+      host.words.set(lookup.rows, at / 4);
+      const slots = reserve(4 * count);
+      // Each list may be written one beyond its end.
+      const [laid, below, missed] = [reserve(4 * count + 4), reserve(4 * count + 4), reserve(4 * count + 4)];
+      const [accesses, none] = [counts ? this.#accesses.byteOffset : 0, workspace.reserve(4)];
       const { byteOffset } = this.#pairs;
-      const record = workspace.record([at, count, byteOffset, this.#mask, slots, laid, below, accesses, none, 0]);
+      const record = workspace.record([at, count, byteOffset, this.#mask, slots, laid, below, missed, accesses, none, 0]);
       host.runNow({ kernel: this.#probe, args: record, units: 1, grain: 1 });
-      const { words } = host;
-      const hits = words[record / 4 + 9];
-      const found = words.slice(lists / 4, lists / 4 + 3 * count + 2);
+      const hits = host.words[record / 4 + 10];
+      const list = (offset: number, length: number): Uint32Array =>
+        stays ? new Uint32Array(host.memory.buffer, offset, length) : host.words.slice(offset / 4, offset / 4 + length);
       return {
-        lookup,
-        slots: found.subarray(0, count),
-        laid: found.subarray(count, count + hits),
-        below: found.subarray(2 * count + 1, 3 * count + 1 - hits),
+        lookup: stays ? { ...lookup, rows: list(at, count) } : lookup,
+        slots: list(slots, count),
+        laid: list(laid, hits),
+        below: list(below, count - hits),
+        missed: list(missed, count - hits),
       };
     } finally {
       host.leave();
@@ -113,13 +128,14 @@ export class SlotTable {
   }
 
   /** The oracle of the kernel. */
-  #probeInPlace(lookup: Lookup, counts: boolean): OverlaidLookup {
+  #probeInPlace(lookup: Lookup, counts: boolean): Probed {
     const slots = lookup.rows.map((id) => this.slotOf(id));
     const positions = slots.map((_, p) => p);
     const laid = positions.filter((p) => slots[p] !== NO_ROW);
     const { accesses } = this;
     if (counts) for (const p of laid) accesses[slots[p]]++;
-    return { lookup, slots, laid, below: positions.filter((p) => slots[p] === NO_ROW) };
+    const below = positions.filter((p) => slots[p] === NO_ROW);
+    return { lookup, slots, laid, below, missed: below.map((p) => lookup.rows[p]) };
   }
 
   /** The pair of an id, or the free pair where it belongs. */

@@ -35,15 +35,17 @@ export function copyLookup(host: KernelHost, reserve: Reserve, { rows, positions
   };
 }
 
-/** Copies unsigned integers into a memory. */
+/** Copies unsigned integers into a memory; those that lie there already stay where they are. */
 export function copyWords(host: KernelHost, reserve: Reserve, values: Uint32Array): number {
+  if (values.buffer === host.memory.buffer) return values.byteOffset;
   const offset = reserve(4 * values.length);
   host.words.set(values, offset / 4);
   return offset;
 }
 
-/** Copies floats into a memory. */
+/** Copies floats into a memory; those that lie there already stay where they are. */
 export function copyFloats(host: KernelHost, reserve: Reserve, values: Float32Array): number {
+  if (values.buffer === host.memory.buffer) return values.byteOffset;
   const offset = reserve(4 * values.length);
   host.floats.set(values, offset / 4);
   return offset;
