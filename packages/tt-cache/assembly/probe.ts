@@ -4,13 +4,13 @@ import { NO_ROW } from "../../tt-kernels/assembly/plan";
 /** Open addressing with linear probing: pairs of a row id and its slot; a slot of `NO_ROW` marks a free pair. */
 @unmanaged
 export class Probe {
-  /** Row ids [count]. */
+  /** Row ids [count], with room up to a multiple of four. */
   ids: usize;
   count: u32;
   /** The pairs [mask + 1], a power of two. */
   table: usize;
   mask: u32;
-  /** Out: slot of each id that is cached, `NO_ROW` for the others [count]. */
+  /** Out: slot of each id that is cached, `NO_ROW` for the others [count], with room likewise. */
   slots: usize;
   /** Out: the positions of ids that are cached, and of those that are not [count]. */
   laid: usize;
@@ -24,13 +24,24 @@ export class Probe {
   hits: u32;
 }
 
-/** A bijection of words that sends neighbours far apart: the finaliser of MurmurHash3. */
-@inline
-function mixBits(word: u32): u32 {
-  let h = word;
-  h = (h ^ (h >> 16)) * 0x85ebca6b;
-  h = (h ^ (h >> 13)) * 0xc2b2ae35;
-  return h ^ (h >> 16);
+/**
+ * Writes the byte offset of the pair at which the search for each id begins: the finaliser of MurmurHash3, a bijection that sends
+ * neighbours far apart. Arrays are read and written up to a multiple of four.
+ */
+function writeHomes(ids: usize, count: u32, mask: usize, homes: usize): void {
+  const first = i32x4.splat(0x85ebca6b);
+  const second = i32x4.splat(0xc2b2ae35);
+  const masks = i32x4.splat(<i32>mask);
+  const end = homes + (<usize>count << 2);
+  while (homes < end) {
+    let h = v128.load(ids);
+    h = i32x4.mul(v128.xor(h, i32x4.shr_u(h, 16)), first);
+    h = i32x4.mul(v128.xor(h, i32x4.shr_u(h, 13)), second);
+    h = v128.xor(h, i32x4.shr_u(h, 16));
+    v128.store(homes, v128.and(i32x4.shl(h, 3), masks));
+    ids += 16;
+    homes += 16;
+  }
 }
 
 /** Looks up all ids. One unit. Whether an id is cached cannot be predicted, so but for collisions there is no branch. */
@@ -46,10 +57,12 @@ export function probeRows(args: usize, _begin: i32, _end: i32): void {
   let laid = probe.laid;
   let below = probe.below;
   const missed = probe.missed - below;
+  // A slot is written where its search's beginning was read.
+  writeHomes(ids, count, mask, slots);
   for (let i: u32 = 0; i < count; i++) {
     const at = <usize>i << 2;
     const id = load<u32>(ids + at);
-    let entry = (<usize>mixBits(id) << 3) & mask;
+    let entry = <usize>load<u32>(slots + at);
     let pair = load<u64>(table + entry);
     while (<i32>(<u32>pair != id) & <i32>(<u32>(pair >> 32) != NO_ROW)) {
       entry = (entry + 8) & mask;

@@ -103,9 +103,9 @@ export class SlotTable {
     try {
       const reserve = (bytes: number): number => (stays ? this.#runtime.reserve(bytes) : workspace.reserve(bytes));
       const count = lookup.rows.length;
-      const at = reserve(4 * count);
+      const at = reserve(4 * count + 12);
       host.words.set(lookup.rows, at / 4);
-      const slots = reserve(4 * count);
+      const slots = reserve(4 * count + 12);
       // Each list may be written one beyond its end.
       const [laid, below, missed] = [reserve(4 * count + 4), reserve(4 * count + 4), reserve(4 * count + 4)];
       const [accesses, none] = [counts ? this.#accesses.byteOffset : 0, workspace.reserve(4)];
