@@ -45,16 +45,42 @@ export interface CachedTTEmbeddingBagOptions extends TTEmbeddingBagOptions, Cach
 }
 
 /** A batch split into its cached and its TT positions; split anew when the cache has taken other rows meanwhile. */
-interface CachedBatch {
+class CachedBatch {
   readonly lookup: Lookup;
   readonly mode: PlanMode;
   /** The rows that were cached when the plan was made, and the step that it was made in. */
   generation: number;
   life: Readonly<Lifetime> | undefined;
   plan: OverlaidPlan;
-  readonly uniqueRows: number;
-  /** Distinct rows that are cached. */
-  readonly uniqueCached: number;
+  readonly #renew: (batch: CachedBatch) => void;
+
+  constructor(
+    { lookup, mode, generation, life, plan }: Pick<CachedBatch, "lookup" | "mode" | "generation" | "life" | "plan">,
+    renew: (batch: CachedBatch) => void,
+  ) {
+    this.lookup = lookup;
+    this.mode = mode;
+    this.generation = generation;
+    this.life = life;
+    this.plan = plan;
+    this.#renew = renew;
+  }
+
+  /** Distinct rows. */
+  get uniqueRows(): number {
+    return this.#livePlan.uniqueRows;
+  }
+
+  /** Those that are cached. */
+  get uniqueCached(): number {
+    return this.#livePlan.uniqueLaid;
+  }
+
+  /** The plan, made anew if its lists died with their step. */
+  get #livePlan(): OverlaidPlan {
+    if (this.life?.alive === false) this.#renew(this);
+    return this.plan;
+  }
 }
 
 /**
@@ -121,17 +147,9 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
   plan(bags: Bags, mode: PlanMode): Plan {
     const lookup = resolveBags(bags, this.#pooling, this.numEmbeddings);
     const probed = this.#cache.probe(lookup, mode.training);
-    const life = this.#runtime.isStepOpen ? this.#runtime.scratchLife : undefined;
-    const renewed = (batch: CachedBatch): OverlaidPlan => (batch.life?.alive === false ? this.#renew(batch) : batch.plan);
-    const batch: CachedBatch = {
-      ...{ lookup, mode, generation: this.#generation, life, plan: this.#tt.planOverlaid(probed, mode) },
-      get uniqueRows() {
-        return renewed(this).uniqueRows;
-      },
-      get uniqueCached() {
-        return renewed(this).uniqueLaid;
-      },
-    };
+    const life = this.#life;
+    const plan = this.#tt.planOverlaid(probed, mode);
+    const batch = new CachedBatch({ lookup, mode, generation: this.#generation, life, plan }, this.#renew);
     if (mode.training) {
       this.#chooser.observe(probed.missed, lookup.rows.length);
       this.#meter.countStep(probed.laid.length, lookup.rows.length, batch);
@@ -218,15 +236,20 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
   #currentPlan(plan: Plan): Plan {
     const batch = this.#plans.details(plan);
     const isCurrent = batch.generation === this.#generation && batch.life?.alive !== false;
-    return isCurrent ? batch.plan : this.#renew(batch);
+    if (!isCurrent) this.#renew(batch);
+    return batch.plan;
   }
 
   /** Splits a batch anew, without counting its accesses again. */
-  #renew(batch: CachedBatch): OverlaidPlan {
+  readonly #renew = (batch: CachedBatch): void => {
     batch.generation = this.#generation;
-    batch.life = this.#runtime.isStepOpen ? this.#runtime.scratchLife : undefined;
+    batch.life = this.#life;
     batch.plan = this.#tt.planOverlaid(this.#cache.probe(batch.lookup, false), batch.mode);
-    return batch.plan;
+  };
+
+  /** The life of the open step, if there is one. */
+  get #life(): Readonly<Lifetime> | undefined {
+    return this.#runtime.isStepOpen ? this.#runtime.scratchLife : undefined;
   }
 
   #assertCurrent(generation: number): void {

@@ -116,7 +116,7 @@ export class SlotTable {
       const list = (offset: number, length: number): Uint32Array =>
         stays ? new Uint32Array(host.memory.buffer, offset, length) : host.words.slice(offset / 4, offset / 4 + length);
       return {
-        lookup: stays ? { ...lookup, rows: list(at, count) } : lookup,
+        lookup: stays ? withRows(lookup, list(at, count)) : lookup,
         slots: list(slots, count),
         laid: list(laid, hits),
         below: list(below, count - hits),
@@ -144,6 +144,11 @@ export class SlotTable {
     while (pairs[2 * at + 1] !== NO_ROW && pairs[2 * at] !== id) at = (at + 1) & this.#mask;
     return at;
   }
+}
+
+/** Written out, because spreading an object takes longer. */
+function withRows({ outputs, offsets, coefficients, weightFactors }: Lookup, rows: Uint32Array): Lookup {
+  return { outputs, rows, offsets, coefficients, weightFactors };
 }
 
 function wordsOf({ memory, byteOffset, size }: Tensor): Uint32Array {

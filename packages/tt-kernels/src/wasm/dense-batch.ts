@@ -196,13 +196,43 @@ function* sortBatch(host: KernelHost, reserve: Reserve, table: Parameter, lookup
   const order = reserve(4 * n);
   const rowStarts = reserve(4 * (n + 1));
   const unique = reserve(4 * (n + 1));
-  const sorting = [arrays.rows, n, 0, 0, 0, table.weights.shape[0], pairs, spare, counters];
-  const record = writeRecord(host, reserve, sorting.concat([order, 0, rowStarts, unique, 0, 0, 0, 0, arrays.selected]));
+  const extent = table.weights.shape[0];
+  const record = writeRecord(host, reserve, [
+    arrays.rows,
+    n,
+    0,
+    0,
+    0,
+    extent,
+    pairs,
+    spare,
+    counters,
+    order,
+    0,
+    rowStarts,
+    unique,
+    0,
+    0,
+    0,
+    0,
+    arrays.selected,
+  ]);
   const tasks = [taskOf(kernels.planDense, record, 1, 15 * n)];
   if (arrays.offsets !== 0) {
     const expand = writeRecord(host, reserve, [arrays.offsets, arrays.outputOf]);
     tasks.push(taskOf(kernels.expandOffsets, expand, lookup.outputs, (2 * lookup.rows.length) / Math.max(1, lookup.outputs)));
   }
   yield { tasks, nanoseconds: 15 * n };
-  return { ...arrays, order, rowStarts, unique, uniqueRows: host.words[record / 4 + 15] };
+  return {
+    rows: arrays.rows,
+    selected: arrays.selected,
+    lookups: n,
+    offsets: arrays.offsets,
+    outputOf: arrays.outputOf,
+    coefficients: arrays.coefficients,
+    order,
+    rowStarts,
+    unique,
+    uniqueRows: host.words[record / 4 + 15],
+  };
 }

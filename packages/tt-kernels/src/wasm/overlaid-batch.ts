@@ -32,9 +32,11 @@ export class WasmOverlaidBatch implements BagBatch {
     const { lookup, slots, laid: above, below } = overlaid;
     this.#lookup = lookup;
     this.#slots = slots;
-    const { weightFactors: _, ...terms } = lookup;
-    this.#tt = new WasmTTBatch(runtime, cores, { ...terms, positions: below }, training);
-    this.#rows = new WasmDenseBatch(runtime, laid, runtime.host, { ...terms, rows: slots, positions: above });
+    // The gradients of weights need both parts. Written out, since rest and spread take longer than a kernel of a small batch.
+    const { outputs, rows, offsets, coefficients } = lookup;
+    this.#tt = new WasmTTBatch(runtime, cores, { outputs, rows, offsets, coefficients, positions: below }, training);
+    const cached = { outputs, rows: slots, offsets, coefficients, positions: above };
+    this.#rows = new WasmDenseBatch(runtime, laid, runtime.host, cached);
     this.#parts = above.length === 0 ? [this.#tt] : below.length === 0 ? [this.#rows] : [this.#tt, this.#rows];
   }
 

@@ -76,9 +76,27 @@ export function* planBatch(
   const rowDigits = reserve(4 * n);
   const segmentDigits = reserve(4 * Math.min(last, n));
   const rowSegments = reserve(4 * n);
-  const sorting = [arrays.rows, n, depth, levels, last, (below * last) % 2 ** 32, pairs, spare, counters];
-  const found = [order, rowOf, rowStarts, rowDigits, segmentDigits, rowSegments, 0, 0, arrays.selected];
-  const record = writeRecord(host, reserve, sorting.concat(found));
+  const rows = below * last;
+  const record = writeRecord(host, reserve, [
+    arrays.rows,
+    n,
+    depth,
+    levels,
+    last,
+    rows < 2 ** 32 ? rows : 0,
+    pairs,
+    spare,
+    counters,
+    order,
+    rowOf,
+    rowStarts,
+    rowDigits,
+    segmentDigits,
+    rowSegments,
+    0,
+    0,
+    arrays.selected,
+  ]);
   const tasks = [taskOf(kernels.planTT, record, 1, NANOSECONDS * n)];
   if (arrays.offsets !== 0) {
     const expand = writeRecord(host, reserve, [arrays.offsets, arrays.outputOf]);
@@ -86,10 +104,23 @@ export function* planBatch(
   }
   yield { tasks, nanoseconds: NANOSECONDS * n };
   const { words } = host;
-  const [uniqueRows, segments] = [words[record / 4 + 15], words[record / 4 + 16]];
+  // Written out: spreading objects into one takes longer than all the rest of this function.
   return {
-    ...arrays,
-    ...{ positions: lookup.rows.length, order, rowOf, rowStarts, rowDigits, segmentDigits, rowSegments, uniqueRows, segments },
+    rows: arrays.rows,
+    selected: arrays.selected,
+    lookups: n,
+    offsets: arrays.offsets,
+    outputOf: arrays.outputOf,
+    coefficients: arrays.coefficients,
+    positions: lookup.rows.length,
+    order,
+    rowOf,
+    rowStarts,
+    rowDigits,
+    segmentDigits,
+    rowSegments,
+    uniqueRows: words[record / 4 + 15],
+    segments: words[record / 4 + 16],
     levels: plannedLevels(words, levels, depth),
   };
 }
@@ -107,10 +138,8 @@ function writeLevels(host: KernelHost, reserve: Reserve, rowShape: readonly numb
     const childStarts = k > 0 || inner === 1 ? reserve(4 * (nodes + 1)) : 0;
     const children = k > 0 && k < inner - 1 ? reserve(4 * Math.min(n, below * rowShape[k] * rowShape[k + 1])) : 0;
     const { words } = host;
-    let at = levels / 4 + k * LEVEL_WORDS;
-    for (const word of [rowShape[k], below, 0, 0, parents, bucketDigits, bucketStarts, childStarts, children]) {
-      words[at++] = word;
-    }
+    const level = [rowShape[k], below, 0, 0, parents, bucketDigits, bucketStarts, childStarts, children];
+    for (let i = 0; i < LEVEL_WORDS; i++) words[levels / 4 + k * LEVEL_WORDS + i] = level[i];
     below *= rowShape[k];
   }
   return below;
