@@ -31,7 +31,7 @@ import { CacheMeter, type CacheMetrics } from "./cache-metrics.ts";
 import type { CachePolicy, CachePolicyName } from "./cache-policy.ts";
 import { type CacheSizeOptions, resolveCacheRows } from "./cache-size.ts";
 import { readCacheState, splitState, writeCacheState } from "./cache-state.ts";
-import { countDropped, NONE_ENTERING, planEntering, takePortion } from "./entering.ts";
+import { countHeld, NONE_ENTERING, planEntering, takePortion } from "./entering.ts";
 import type { RefreshScheduleOptions } from "./refresh-schedule.ts";
 import { CACHED_ROWS, RowCache } from "./row-cache.ts";
 import { RowChooser } from "./row-chooser.ts";
@@ -275,11 +275,16 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
       return ids.filter((id) => id !== NO_ROW);
     });
     if (wanted === undefined && this.#entering.ids.length === 0) return;
-    const dropped = wanted === undefined ? 0 : countDropped(ids, wanted);
-    // Rows that a refresh before chose and that have not entered are forgotten.
-    if (wanted !== undefined) this.#entering = planEntering(ids, wanted, this.#chooser.policy.keepsRows);
+    const dropped = wanted === undefined ? 0 : this.#exchange(wanted);
     const entered = yield* this.#letRowsEnter();
     this.#meter.countRefresh(wanted !== undefined, entered, dropped, performance.now() - start);
+  }
+
+  /** Has chosen rows enter from now on, in place of those that an earlier refresh chose. Returns how many rows held they replace. */
+  #exchange(wanted: Uint32Array): number {
+    const slots = this.#cache.slotsOf(wanted);
+    this.#entering = planEntering(wanted, slots, this.#chooser.policy.keepsRows);
+    return this.#cache.size - countHeld(slots);
   }
 
   /** Computes a portion of the entering rows from the cores and gives them their slots. Returns how many they are. */

@@ -15,17 +15,18 @@ export const NONE_ENTERING: Entering = { ids: new Uint32Array(0), slots: new Uin
 const PORTION = 512;
 
 /**
- * What has to enter so that a cache, which holds `held` by slot, comes to hold exactly the distinct ids `wanted`. With `keep`, rows
- * that it holds stay in their slots and the others take the free ones, in their order; without, all enter, in the order of the slots.
+ * What has to enter so that a cache comes to hold exactly the distinct ids `wanted`, which have the slots `slotsOf` now, or `NO_ROW`.
+ * With `keep`, rows that it holds stay in their slots and the others take the free ones, in their order; without, all enter, in the
+ * order of the slots.
  */
-export function planEntering(held: Uint32Array, wanted: Uint32Array, keep: boolean): Entering {
+export function planEntering(wanted: Uint32Array, slotsOf: Uint32Array, keep: boolean): Entering {
   if (!keep) return { ids: wanted, slots: wanted.map((_, slot) => slot) };
-  const [isHeld, isWanted] = [new Set(held), new Set(wanted)];
-  const ids = wanted.filter((id) => !isHeld.has(id));
+  const ids = wanted.filter((_, i) => slotsOf[i] === NO_ROW);
+  const stays = new Uint8Array(wanted.length);
+  for (const slot of slotsOf) if (slot < stays.length) stays[slot] = 1;
   const slots = new Uint32Array(ids.length);
-  for (let slot = 0, next = 0; next < slots.length; slot++) {
-    if (!(slot < held.length && isWanted.has(held[slot]))) slots[next++] = slot;
-  }
+  // A row that stays beyond the number of wanted ones leaves a slot more than is needed.
+  for (let slot = 0, next = 0; next < slots.length; slot++) if (stays[slot] !== 1) slots[next++] = slot;
   return { ids, slots };
 }
 
@@ -42,8 +43,9 @@ export function takePortion(
   ];
 }
 
-/** How many of some rows held, `NO_ROW` being none, are not among others. */
-export function countDropped(held: Uint32Array, wanted: Uint32Array): number {
-  const isWanted = new Set(wanted);
-  return held.reduce((count, id) => count + Number(id !== NO_ROW && !isWanted.has(id)), 0);
+/** How many ids have a slot. */
+export function countHeld(slotsOf: Uint32Array): number {
+  let count = 0;
+  for (const slot of slotsOf) count += Number(slot !== NO_ROW);
+  return count;
 }

@@ -53,6 +53,11 @@ export class RowCache {
     return this.#table.probe(lookup, counts);
   }
 
+  /** The slots of some ids, `NO_ROW` for those that are not held. */
+  slotsOf(ids: Uint32Array): Uint32Array {
+    return this.#table.probe({ outputs: ids.length, rows: ids }, false).slots;
+  }
+
   /** Hands the accesses of all slots since they were last taken to `count`. */
   takeAllAccesses(count: CountAccesses): void {
     for (let slot = 0; slot < this.#extent; slot++) this.#takeAccesses(slot, count);

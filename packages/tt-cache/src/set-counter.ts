@@ -65,9 +65,8 @@ export class SetCounter implements RowCounter {
 
   /** Accesses of an id since it took its place. */
   count(id: number): number {
-    const begin = this.#setOf(id);
-    const place = this.#ids.subarray(begin, begin + WAYS).indexOf(id);
-    return place < 0 ? 0 : this.#counts[begin + place];
+    const place = this.#placeFor(id);
+    return this.#ids[place] === id ? this.#counts[place] : 0;
   }
 
   /** Halves all counts, rounding down; ids that are left with none lose their places. */

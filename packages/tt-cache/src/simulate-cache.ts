@@ -1,6 +1,6 @@
 import { NO_ROW } from "@tt-rec/tt-kernels";
 import type { CachePolicy, CachePolicyName } from "./cache-policy.ts";
-import { countDropped, NONE_ENTERING, planEntering, takePortion } from "./entering.ts";
+import { countHeld, NONE_ENTERING, planEntering, takePortion } from "./entering.ts";
 import type { RefreshScheduleOptions } from "./refresh-schedule.ts";
 import { RowChooser } from "./row-chooser.ts";
 
@@ -76,8 +76,9 @@ export function simulateCache(trace: Iterable<Uint32Array>, options: SimulationO
     });
     if (rows !== undefined) {
       sums.refreshes++;
-      sums.evictions += countDropped(slots, rows);
-      entering = planEntering(slots, rows, chooser.policy.keepsRows);
+      const slotsOf = rows.map((id) => slotOf.get(id) ?? NO_ROW);
+      sums.evictions += slotOf.size - countHeld(slotsOf);
+      entering = planEntering(rows, slotsOf, chooser.policy.keepsRows);
     }
     const [now, later] = takePortion(entering, cacheRows, options.refreshEvery);
     entering = later;
