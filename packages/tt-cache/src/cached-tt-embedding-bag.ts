@@ -94,6 +94,7 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
   readonly numEmbeddings: number;
   readonly embeddingDim: number;
   readonly phases: BagPhases = {
+    sort: (plan) => this.#tt.phases.sort(this.#currentPlan(plan)),
     forward: (plan) => this.#tt.phases.forward(this.#currentPlan(plan)),
     prepare: (plan, gradient) => this.#prepare(plan, gradient),
   };
@@ -173,10 +174,10 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
    * Updates cores and cached rows, counts a training step, and goes on with the refresh that is due at its end or under way.
    * Throws `E_STALE_PLAN` on gradients that are older than the last change of the cache: their rows may have left it.
    */
-  async apply(gradients: SliceGradients, rule: UpdateRule): Promise<void> {
-    validateUpdateRule(rule);
+  async apply(gradients: SliceGradients, rule: UpdateRule, cachedRule: UpdateRule = rule): Promise<void> {
+    for (const each of [rule, cachedRule]) validateUpdateRule(each);
     for (const { values } of gradients.parts) this.#assertCurrent(this.#gradients.get(values) ?? this.#generation);
-    await this.#tt.apply(gradients, rule);
+    await this.#tt.apply(gradients, rule, cachedRule);
     await this.#run(this.#endStep());
   }
 
@@ -223,13 +224,13 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
   *#prepare(plan: Plan, gradient: Tensor): Phases<PhasedStep> {
     const step = yield* this.#tt.phases.prepare(this.#currentPlan(plan), gradient);
     const generation = this.#generation;
-    const apply = (rule: UpdateRule): Phases<void> => {
-      validateUpdateRule(rule);
+    const apply = (rule: UpdateRule, cachedRule = rule): Phases<void> => {
+      for (const each of [rule, cachedRule]) validateUpdateRule(each);
       this.#assertCurrent(generation);
-      const update = step.applyPhases(rule);
+      const update = step.applyPhases(rule, cachedRule);
       return this.#thenEndStep(update);
     };
-    return { finite: step.finite, applyPhases: apply, apply: async (rule) => this.#run(apply(rule)) };
+    return { finite: step.finite, applyPhases: apply, apply: async (rule, cachedRule) => this.#run(apply(rule, cachedRule)) };
   }
 
   /** The plan of a batch for the rows that are cached now. */

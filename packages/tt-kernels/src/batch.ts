@@ -8,6 +8,8 @@ export interface BagBatch {
   readonly uniqueRows: number;
   /** Those of them that are laid over the table, if any can be. */
   readonly uniqueLaid?: number;
+  /** Sorts the batch, which the first of the calls below does otherwise; absent where that is no work of its own. */
+  sort?(): Phases<void>;
   /** Looks up and pools: [outputs, D]. */
   forward(): Phases<Tensor>;
   /** Gradients of parameters and weights. */

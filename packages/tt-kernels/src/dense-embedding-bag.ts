@@ -11,7 +11,7 @@ import {
 import type { BagBatch } from "./batch.ts";
 import { applyRows, denseBatch } from "./dense-engine.ts";
 import type { BagPhases, Bags, EmbeddingBag, Plan, PlanMode, Pooling, PreparedStep, SliceGradients } from "./embedding-bag.ts";
-import { resolveBags } from "./lookup/lookup.ts";
+import { type Lookup, resolveBags } from "./lookup/lookup.ts";
 import { PlanBook } from "./lookup/plan-book.ts";
 import { type Phases, runPhases } from "./phases.ts";
 import { checkGradient, matchParts } from "./slice-gradients.ts";
@@ -66,7 +66,11 @@ export class DenseEmbeddingBag implements EmbeddingBag {
   }
 
   plan(bags: Bags, _mode: PlanMode): Plan {
-    const lookup = resolveBags(bags, this.#pooling, this.numEmbeddings);
+    return this.planLookup(resolveBags(bags, this.#pooling, this.numEmbeddings));
+  }
+
+  /** Prepares a lookup whose rows are known to be in range, for bags that are built from this one. */
+  planLookup(lookup: Lookup): Plan {
     return this.#plans.issue(lookup, denseBatch(this.#runtime, this.#table, lookup));
   }
 
@@ -88,6 +92,11 @@ export class DenseEmbeddingBag implements EmbeddingBag {
       await this.#run(applyRows(this.#runtime, parameter, part, rule));
   }
 
+  /** Throws what `apply` would throw, for bags that are built from this one and must not write half an update. */
+  checkGradients(gradients: SliceGradients): void {
+    matchParts([this.#table], gradients);
+  }
+
   async step(plan: Plan, gradient: Tensor, rule: UpdateRule): Promise<void> {
     validateUpdateRule(rule);
     await this.#run(this.#batchFor(plan, gradient).step(gradient, rule));
@@ -97,8 +106,13 @@ export class DenseEmbeddingBag implements EmbeddingBag {
     return new Map(this.#table.entries());
   }
 
-  async load(state: NamedTensors): Promise<void> {
+  /** Throws what `load` would throw, for bags that are built from this one and must know before they write. */
+  checkState(state: NamedTensors): void {
     checkState([this.#table], state);
+  }
+
+  async load(state: NamedTensors): Promise<void> {
+    this.checkState(state);
     this.#table.load(state);
   }
 

@@ -17,5 +17,5 @@ export { NO_ROW, type OverlaidLookup } from "./lookup/overlay.ts";
 export { PlanBook } from "./lookup/plan-book.ts";
 export { type Phase, type Phases, runPhases } from "./phases.ts";
 export { TableBatchedTTEmbeddingBag } from "./table-batched-tt-embedding-bag.ts";
-export { applyTogether, forwardTogether, prepareTogether } from "./together.ts";
+export { applyTogether, forwardTogether, prepareTogether, sortTogether } from "./together.ts";
 export { TTEmbeddingBag, type TTEmbeddingBagOptions } from "./tt-embedding-bag.ts";

@@ -23,7 +23,7 @@ import type {
 import { type Lookup, resolveBags } from "./lookup/lookup.ts";
 import type { OverlaidLookup } from "./lookup/overlay.ts";
 import { PlanBook } from "./lookup/plan-book.ts";
-import { type Phases, runPhases } from "./phases.ts";
+import { noPhases, type Phases, runPhases, sideBySide } from "./phases.ts";
 import { checkGradient, matchParts } from "./slice-gradients.ts";
 import { TTCores } from "./tt-cores.ts";
 import { applyCores, overlaidBatch, ttBatch } from "./tt-engine.ts";
@@ -47,7 +47,8 @@ export class TTEmbeddingBag implements EmbeddingBag {
   readonly embeddingDim: number;
   /** Row shape, column shape and ranks. */
   readonly shape: TTShape;
-  readonly phases: BagPhases = {
+  readonly phases: Required<BagPhases> = {
+    sort: (plan) => this.#plans.details(plan).sort?.() ?? noPhases(),
     forward: (plan) => this.#plans.details(plan).forward(),
     prepare: (plan, gradient) => this.#batchFor(plan, gradient).prepare(gradient),
   };
@@ -109,9 +110,13 @@ export class TTEmbeddingBag implements EmbeddingBag {
     return this.#run(this.phases.prepare(plan, gradient));
   }
 
-  async apply(gradients: SliceGradients, rule: UpdateRule): Promise<void> {
-    validateUpdateRule(rule);
-    await this.#run(applyCores(this.#runtime, this.#cores, matchParts(this.#parameters, gradients), rule));
+  async apply(gradients: SliceGradients, rule: UpdateRule, cachedRule: UpdateRule = rule): Promise<void> {
+    for (const each of [rule, cachedRule]) validateUpdateRule(each);
+    const parts = matchParts(this.#parameters, gradients);
+    const isLaid = ([parameter]: (typeof parts)[number]): boolean => parameter === this.#laid;
+    const update = (some: typeof parts, by: UpdateRule): Phases<void> => applyCores(this.#runtime, this.#cores, some, by);
+    const ofCores = parts.filter((part) => !isLaid(part));
+    await this.#run(sideBySide([update(ofCores, rule), update(parts.filter(isLaid), cachedRule)]));
   }
 
   async step(plan: Plan, gradient: Tensor, rule: UpdateRule): Promise<void> {

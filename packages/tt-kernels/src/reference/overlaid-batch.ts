@@ -43,11 +43,11 @@ export function referenceOverlaidBatch(runtime: Runtime, cores: TTCores, laid: P
       const steps = [yield* tt.prepare(gradient), yield* rows.prepare(gradient)];
       return {
         finite: steps.every(({ finite }) => finite),
-        apply: async (rule) => {
-          for (const step of steps) await step.apply(rule);
+        apply: async (rule, laidRule = rule) => {
+          for (const [i, step] of steps.entries()) await step.apply(i === 0 ? rule : laidRule);
         },
-        *applyPhases(rule) {
-          for (const step of steps) yield* step.applyPhases(rule);
+        *applyPhases(rule, laidRule = rule) {
+          for (const [i, step] of steps.entries()) yield* step.applyPhases(i === 0 ? rule : laidRule);
         },
       };
     },

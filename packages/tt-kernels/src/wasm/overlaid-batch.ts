@@ -48,6 +48,10 @@ export class WasmOverlaidBatch implements BagBatch {
     return this.#rows.uniqueRows;
   }
 
+  sort(): Phases<void> {
+    return allOf(this.#parts.flatMap((part) => part.sort?.() ?? []));
+  }
+
   *forward(): Phases<Tensor> {
     if (this.#parts.length === 1) return yield* this.#parts[0].forward();
     const { host } = this.#runtime;
@@ -71,13 +75,13 @@ export class WasmOverlaidBatch implements BagBatch {
 
   *prepare(gradient: Tensor): Phases<PhasedStep> {
     const steps = yield* sideBySide(this.#parts.map((part) => part.prepare(gradient)));
-    const applyPhases = (rule: UpdateRule): Phases<void> => {
-      validateUpdateRule(rule);
+    const applyPhases = (rule: UpdateRule, laidRule = rule): Phases<void> => {
+      for (const each of [rule, laidRule]) validateUpdateRule(each);
       // All are asked before the first begins, lest one refuses when another has written.
-      return allOf(steps.map((step) => step.applyPhases(rule)));
+      return allOf(steps.map((step, i) => step.applyPhases(this.#parts[i] === this.#rows ? laidRule : rule)));
     };
     const finite = steps.every((step) => step.finite);
-    return { finite, applyPhases, apply: async (rule) => runPhases(this.#runtime.host, applyPhases(rule)) };
+    return { finite, applyPhases, apply: async (rule, laidRule) => runPhases(this.#runtime.host, applyPhases(rule, laidRule)) };
   }
 
   step(gradient: Tensor, rule: UpdateRule): Phases<void> {
