@@ -22,7 +22,7 @@ interface Rivals {
 }
 
 /** The uncompressed table. Pages that were never written share one page of zeros, and would be read too fast. */
-export function denseBag(runtime: Runtime): DenseEmbeddingBag {
+function denseBag(runtime: Runtime): DenseEmbeddingBag {
   return new DenseEmbeddingBag(runtime, { numEmbeddings: ROWS, embeddingDim: DIM, initialize: (table) => table.fill(1e-3) });
 }
 

@@ -6,7 +6,7 @@ import { createTTShape, initializeCores, type TTShape } from "@tt-rec/tt-math";
 /** The largest table of Criteo Kaggle, and the paper's batch. */
 export const ROWS = 10_131_227;
 export const DIM = 16;
-export const BATCH_SIZE = 2048;
+const BATCH_SIZE = 2048;
 
 const RULE: UpdateRule = { kind: "sgd", learningRate: 1e-6 };
 const TRAINING = { training: true };
