@@ -3,6 +3,7 @@ export { type Benchmark, type BenchmarkCase, type BenchmarkResult, runBenchmark,
 export { cpuUsage, describeMachine, describeSource, type Machine, saveResults, type Usage } from "./bench-node.ts";
 export { alignColumns, report, significant } from "./bench-report.ts";
 export { type Copyable, copyState, type Sliceable } from "./copy-state.ts";
+export { fbttPolicy } from "./fbtt-policy.ts";
 export { finiteDifferences } from "./finite-differences.ts";
 export { type PlainBags, poolRows, unpoolRows } from "./pooling-oracle.ts";
 export { type DrawnBags, type RequestOptions, randomBags } from "./requests.ts";

@@ -1,5 +1,5 @@
 import { alignColumns, describeMachine, describeSource, saveResults } from "@tt-rec/testing";
-import { type CachePolicy, simulateCache } from "../src/index.ts";
+import { type CachePolicyName, simulateCache } from "../src/index.ts";
 import { beladyHits, lruHits, staticHits } from "./oracles.ts";
 import { drawTrace } from "./traces.ts";
 
@@ -29,7 +29,7 @@ export async function measureHitRates(): Promise<void> {
   const table = [["trace", "rows", "belady", "static best", "lru", "semi-dynamic", "resident", "resident early"]];
   for (const { exponent, drift, cacheRows } of SETTINGS) {
     const trace = drawTrace({ rows: ROWS, lookups: LOOKUPS, exponent, drift, hot: 20_000, period: 500_000 });
-    const simulated = (policy: CachePolicy, warmupSteps: number): number =>
+    const simulated = (policy: CachePolicyName, warmupSteps: number): number =>
       simulateCache(batchesOf(trace), { ...SCHEDULE, warmupSteps, policy, cacheRows }).hits;
     const hits: Readonly<Record<string, number>> = {
       belady: beladyHits(trace, ROWS, cacheRows),

@@ -1,9 +1,12 @@
-import { IdIndex } from "@tt-rec/tensor";
+import { IdIndex, type NamedTensors, TtError } from "@tt-rec/tensor";
+import type { RowCounter } from "./row-counter.ts";
+import { checkIds, readVector, vectorOf } from "./state-vectors.ts";
+import { mostCounted } from "./top-rows.ts";
 
 const MAX_COUNT = 0xffffffff;
 
 /** Exact access counts of row ids; memory grows with the number of distinct ids seen. */
-export class AccessCounter {
+export class AccessCounter implements RowCounter {
   #index = new IdIndex();
   #counts = new Uint32Array(8);
   #total = 0;
@@ -70,25 +73,25 @@ export class AccessCounter {
 
   /** The `k` most accessed ids, most accessed first; equal counts go by the smaller id, so the answer is unique. */
   top(k: number): Uint32Array {
-    const ids = this.ids;
-    const counts = this.counts;
-    const threshold = this.#kthLargestCount(k);
-    const above: number[] = [];
-    const tied: number[] = [];
-    for (let number = 0; number < ids.length; number++) {
-      if (counts[number] > threshold) above.push(number);
-      else if (counts[number] === threshold) tied.push(ids[number]);
-    }
-    above.sort((a, b) => counts[b] - counts[a] || ids[a] - ids[b]);
-    const best = above.map((number) => ids[number]);
-    // Early on most ids were seen once: sorting them natively takes a moment, by a comparison it takes seconds.
-    const ties = new Uint32Array(tied).sort().subarray(0, k - best.length);
-    return Uint32Array.from([...best, ...ties]);
+    return mostCounted(this.ids, this.counts, k);
   }
 
-  /** Sorting numbers natively is far cheaper than sorting all ids by a comparison. */
-  #kthLargestCount(k: number): number {
-    const sorted = this.counts.slice().sort();
-    return k >= sorted.length ? 0 : (sorted[sorted.length - k] ?? Number.POSITIVE_INFINITY);
+  /** The ids in order of first access, and their counts. */
+  state(): NamedTensors {
+    return new Map([
+      ["counter.ids", vectorOf(this.ids)],
+      ["counter.counts", vectorOf(this.counts)],
+    ]);
+  }
+
+  /** Goes on from a state, into a counter that has counted nothing. Throws `E_MISMATCH` if ids repeat or are not below `numEmbeddings`. */
+  load(state: NamedTensors, numEmbeddings: number): void {
+    const ids = readVector(state, "counter.ids");
+    const counts = readVector(state, "counter.counts");
+    if (ids.length !== counts.length) {
+      throw new TtError("E_MISMATCH", `the state has ${ids.length} counted ids and ${counts.length} counts`);
+    }
+    checkIds("counter.ids", ids, numEmbeddings);
+    for (const [i, id] of ids.entries()) this.add(id, counts[i]);
   }
 }

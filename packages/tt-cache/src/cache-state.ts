@@ -1,81 +1,82 @@
 import { type HostTensor, type NamedTensors, TtError } from "@tt-rec/tensor";
-import { AccessCounter } from "./access-counter.ts";
-import { CACHED_ROWS } from "./row-cache.ts";
+import { NO_ROW } from "@tt-rec/tt-kernels";
+import type { Entering } from "./entering.ts";
+import type { RowChooser } from "./row-chooser.ts";
+import { checkIds, readVector, vectorOf } from "./state-vectors.ts";
 
-const OWN_NAMES = ["cache.ids", "cache.step", "counter.ids", "counter.counts"] as const;
-
-/** What a cache remembers besides its rows. */
-export interface CacheState {
-  /** Row ids by slot. */
+/** What a cache remembers besides its rows and what chooses them. */
+export interface SlotState {
+  /** Row ids by slot, `NO_ROW` for a free one. */
   readonly ids: Uint32Array;
-  /** Accesses so far. */
-  readonly counter: AccessCounter;
-  /** Training steps applied. */
-  readonly step: number;
+  /** Accesses of each slot that are not yet in the counter. */
+  readonly accesses: Uint32Array;
+  /** Rows that were chosen and are still to enter. */
+  readonly entering: Entering;
 }
 
-/** Joins the states of the cores, the cached rows and the cache. */
-export function writeCacheState(tt: NamedTensors, rows: NamedTensors, { ids, counter, step }: CacheState): NamedTensors {
-  const vector = (data: Uint32Array): HostTensor => ({ dtype: "U32", shape: [data.length], data: data.slice() });
+/** Joins the state of cores and cached rows with that of the slots and of what chooses the rows. */
+export function writeCacheState(
+  parameters: NamedTensors,
+  { ids, accesses, entering }: SlotState,
+  chooser: RowChooser,
+): NamedTensors {
+  const pairs = Uint32Array.from([...entering.ids, ...entering.slots]);
   return new Map([
-    ...tt,
-    ...rows,
-    ["cache.ids", vector(ids)],
-    ["cache.step", vector(Uint32Array.of(step))],
-    ["counter.ids", vector(counter.ids)],
-    ["counter.counts", vector(counter.counts)],
+    ...parameters,
+    ["cache.ids", vectorOf(ids)],
+    ["counter.slots", vectorOf(accesses)],
+    ...(pairs.length > 0 ? ([["cache.entering", vectorOf(pairs)]] as const) : []),
+    ...chooser.state(),
   ]);
 }
 
-/** Takes a joined state apart by name. */
-export function splitState(state: NamedTensors): { tt: NamedTensors; rows: NamedTensors; own: NamedTensors } {
-  const tt = new Map<string, HostTensor>();
-  const rows = new Map<string, HostTensor>();
+/** Takes a joined state apart by name: what belongs to parameters, and what is the cache's own. */
+export function splitState(
+  state: NamedTensors,
+  parameterNames: readonly string[],
+): { parameters: NamedTensors; own: NamedTensors } {
+  const parameters = new Map<string, HostTensor>();
   const own = new Map<string, HostTensor>();
   for (const [name, tensor] of state) {
-    // The rows themselves, or their optimizer state.
-    if (name.endsWith(CACHED_ROWS)) rows.set(name, tensor);
-    else if (OWN_NAMES.some((known) => known === name)) own.set(name, tensor);
-    else tt.set(name, tensor);
+    const isOwn = /^(cache|counter)\./.test(name) && !parameterNames.includes(name);
+    (isOwn ? own : parameters).set(name, tensor);
   }
-  return { tt, rows, own };
+  return { parameters, own };
 }
 
-/** Checks what the cache remembers besides its rows, and reads it. Throws `E_MISMATCH`. */
-export function readCacheState(own: NamedTensors, capacity: number, numEmbeddings: number): CacheState {
+/** Reads the slots, and has a fresh chooser go on from the state. Throws `E_MISMATCH`. */
+export function readCacheState(own: NamedTensors, chooser: RowChooser, capacity: number, numEmbeddings: number): SlotState {
   const ids = readVector(own, "cache.ids");
-  const step = readVector(own, "cache.step");
-  const counterIds = readVector(own, "counter.ids");
-  const counts = readVector(own, "counter.counts");
   if (ids.length > capacity) throw new TtError("E_MISMATCH", `the state holds ${ids.length} cached rows, the cache ${capacity}`);
-  if (step.length !== 1) throw new TtError("E_MISMATCH", `cache.step has ${step.length} elements, 1 was expected`);
-  if (counterIds.length !== counts.length) {
-    throw new TtError("E_MISMATCH", `the state has ${counterIds.length} counted ids and ${counts.length} counts`);
+  checkIds(
+    "cache.ids",
+    ids.filter((id) => id !== NO_ROW),
+    numEmbeddings,
+  );
+  // States of earlier versions have none.
+  const accesses = own.has("counter.slots") ? readVector(own, "counter.slots") : new Uint32Array(ids.length);
+  if (accesses.length !== ids.length) {
+    throw new TtError("E_MISMATCH", `the state has ${ids.length} slots and the accesses of ${accesses.length}`);
   }
-  checkIds("cache.ids", ids, numEmbeddings);
-  checkIds("counter.ids", counterIds, numEmbeddings);
-  const counter = new AccessCounter();
-  for (const [i, id] of counterIds.entries()) counter.add(id, counts[i]);
-  return { ids, counter, step: step[0] };
+  const entering = readEntering(own, capacity, numEmbeddings);
+  chooser.load(own, numEmbeddings);
+  const known = new Set(["cache.ids", "counter.slots", "cache.entering", ...chooser.state().keys()]);
+  const unknown = [...own.keys()].find((name) => !known.has(name));
+  if (unknown !== undefined)
+    throw new TtError("E_MISMATCH", `the state has the unknown tensor "${unknown}"`, { tensor: unknown });
+  return { ids, accesses, entering };
 }
 
-function readVector(state: NamedTensors, name: (typeof OWN_NAMES)[number]): Uint32Array {
-  const tensor = state.get(name);
-  if (tensor === undefined) throw new TtError("E_MISMATCH", `the state has no tensor "${name}"`, { tensor: name });
-  if (!(tensor.data instanceof Uint32Array)) {
-    throw new TtError("E_MISMATCH", `tensor "${name}" is ${tensor.dtype}, U32 was expected`, { tensor: name });
+function readEntering(own: NamedTensors, capacity: number, numEmbeddings: number): Entering {
+  const pairs = own.has("cache.entering") ? readVector(own, "cache.entering") : new Uint32Array(0);
+  const count = pairs.length / 2;
+  if (!Number.isInteger(count)) throw new TtError("E_MISMATCH", `cache.entering has ${pairs.length} elements, not pairs`);
+  const [ids, slots] = [pairs.slice(0, count), pairs.slice(count)];
+  checkIds("cache.entering", ids, numEmbeddings);
+  const bad = slots.findIndex((slot) => slot >= capacity);
+  if (bad >= 0) {
+    throw new TtError("E_MISMATCH", `cache.entering[${count + bad}] = ${slots[bad]} is not below the cache's rows, ${capacity}`);
   }
-  if (tensor.shape.length !== 1 || tensor.shape[0] !== tensor.data.length) {
-    throw new TtError("E_MISMATCH", `tensor "${name}" is [${tensor.shape}] with ${tensor.data.length} elements`, {
-      tensor: name,
-    });
-  }
-  return tensor.data;
-}
-
-function checkIds(name: string, ids: Uint32Array, numEmbeddings: number): void {
-  const bad = ids.findIndex((id) => id >= numEmbeddings);
-  if (bad >= 0)
-    throw new TtError("E_MISMATCH", `${name}[${bad}] = ${ids[bad]} is not below the number of embeddings, ${numEmbeddings}`);
-  if (new Set(ids).size !== ids.length) throw new TtError("E_MISMATCH", `${name} holds an id twice`);
+  if (new Set(slots).size !== count) throw new TtError("E_MISMATCH", "cache.entering holds a slot twice");
+  return { ids, slots };
 }

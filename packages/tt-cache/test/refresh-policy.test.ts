@@ -4,7 +4,7 @@ import { TTEmbeddingBag } from "@tt-rec/tt-kernels";
 import test from "ava";
 import fc from "fast-check";
 import { CachedTTEmbeddingBag } from "../src/index.ts";
-import { isRefreshDue } from "../src/semi-dynamic-schedule.ts";
+import { RefreshSchedule } from "../src/refresh-schedule.ts";
 import { normals, overlayTable, partsOf, randomCores, SHAPES } from "./overlay-oracle.ts";
 
 const TRAINING = { training: true };
@@ -25,22 +25,27 @@ const TRACE: readonly { ids: number[]; cached: number[]; hits: number; evictions
 ];
 
 test("the cache fills at the end of warm-up and refreshes at later multiples of refreshEvery", (t) => {
-  const due = (warmupSteps: number, refreshEvery: number): number[] =>
-    Array.from({ length: 12 }, (_, i) => i + 1).filter((step) => isRefreshDue({ warmupSteps, refreshEvery }, step));
-  t.deepEqual(due(2, 3), [2, 3, 6, 9, 12]);
-  t.deepEqual(due(5, 4), [5, 8, 12]);
-  t.deepEqual(due(4, 4), [4, 8, 12]);
+  const due = (warmupSteps: number, refreshEvery: number): number[] => {
+    const schedule = new RefreshSchedule({ warmupSteps, refreshEvery }, 7);
+    let filled = false;
+    return Array.from({ length: 99 }, (_, i) => i + 1).filter((step) => {
+      const isDue = schedule.isDue(step, filled);
+      filled ||= isDue;
+      return isDue;
+    });
+  };
+  t.deepEqual(due(2, 3).slice(0, 5), [2, 3, 6, 9, 12]);
+  t.deepEqual(due(5, 4).slice(0, 3), [5, 8, 12]);
+  t.deepEqual(due(4, 4).slice(0, 3), [4, 8, 12]);
   t.deepEqual(due(1, 100), [1]);
   fc.assert(
-    fc.property(
-      fc.integer({ min: 1, max: 20 }),
-      fc.integer({ min: 1, max: 20 }),
-      fc.integer({ min: 1, max: 99 }),
-      (w, e, step) => {
-        const expected = step < w ? false : step === w || Number.isInteger(step / e);
-        t.is(isRefreshDue({ warmupSteps: w, refreshEvery: e }, step), expected);
-      },
-    ),
+    fc.property(fc.integer({ min: 1, max: 20 }), fc.integer({ min: 1, max: 20 }), (w, e) => {
+      const steps = Array.from({ length: 99 }, (_, i) => i + 1);
+      t.deepEqual(
+        due(w, e),
+        steps.filter((step) => step >= w && (step === w || step % e === 0)),
+      );
+    }),
   );
 });
 
@@ -78,6 +83,8 @@ test("a trace worked out by hand: cached ids, hits, evictions and refreshes, ste
     policy: "semi-dynamic",
   });
   let [hits, lookups, rates, refreshes] = [0, 0, 0, 0];
+  let [distinctHits, distinctLookups] = [0, 0];
+  let before: number[] = [];
   for (const [i, expected] of TRACE.entries()) {
     await runtime.step(async () => {
       const plan = bag.plan({ indices: Uint32Array.from(expected.ids) }, TRAINING);
@@ -86,6 +93,10 @@ test("a trace worked out by hand: cached ids, hits, evictions and refreshes, ste
     });
     hits += expected.hits;
     lookups += expected.ids.length;
+    const distinct = [...new Set(expected.ids)];
+    distinctLookups += distinct.length;
+    distinctHits += distinct.filter((id) => before.includes(id)).length;
+    before = expected.cached;
     rates += expected.hits / expected.ids.length;
     if ([2, 3, 6, 9].includes(i + 1)) refreshes++;
     t.deepEqual(partsOf(await bag.state(), shape).ids, expected.cached, `step ${i + 1}`);
@@ -94,9 +105,12 @@ test("a trace worked out by hand: cached ids, hits, evictions and refreshes, ste
       hitRate: expected.hits / expected.ids.length,
       hits,
       lookups,
+      distinctHits,
+      distinctLookups,
       cachedRows: expected.cached.length,
       refreshes,
       evictions: expected.evictions,
+      loadedRows: 2 * refreshes,
     });
     allClose(t, [movingHitRate], [rates / (i + 1)], 1e-12);
     t.true(refreshMilliseconds >= 0 && (refreshes > 0 || refreshMilliseconds === 0));

@@ -1,4 +1,4 @@
-import type { CachePolicy } from "@tt-rec/tt-cache";
+import type { CachePolicyName } from "@tt-rec/tt-cache";
 import type { Initializer } from "@tt-rec/tt-math";
 
 /** An uncompressed table, drawn from U(−1/√n, 1/√n) as in DLRM. */
@@ -28,11 +28,11 @@ export interface CacheConfig {
   /** Most rows it can hold. */
   readonly rows: number;
   /** The cache fills at the end of this step. */
-  readonly warmupSteps: number;
+  readonly warmupSteps?: number;
   /** From then on it refreshes at the end of every step that is a multiple of this. */
-  readonly refreshEvery: number;
+  readonly refreshEvery?: number;
   /** How it takes new rows; default `resident`. */
-  readonly policy?: CachePolicy;
+  readonly policy?: CachePolicyName;
 }
 
 /** The hashing trick: ids that are equal modulo `rows` share a row of a small uncompressed table. */

@@ -1,0 +1,91 @@
+/** Counts of row ids, as a cache's counter gives them. */
+interface Counts<State> {
+  readonly bytes: number;
+  readonly total: number;
+  observe(ids: Uint32Array): void;
+  add(id: number, count: number): void;
+  count(id: number): number;
+  halve(): void;
+  top(k: number): Uint32Array;
+  state(): State;
+  load(state: State, numEmbeddings: number): void;
+}
+
+/** A policy on counters that can forget. */
+export interface FbttPolicy<State> {
+  readonly keepsRows: false;
+  readonly fills: "when stable";
+  createCounter(): ForgetfulCounter<State>;
+  selectRows(counter: ForgetfulCounter<State>, capacity: number): Uint32Array;
+}
+
+/**
+ * The refresh of the CUDA reference (FBTT-Embedding), without the defects of its code: counts never age; rows that are not chosen
+ * lose theirs, so those in the cache are hard to overtake; all rows are loaded anew from the cores. A policy for
+ * `@tt-rec/tt-cache`, on exact counters that `createCounts` makes.
+ */
+export function fbttPolicy<State>(createCounts: () => Counts<State>): FbttPolicy<State> {
+  return {
+    keepsRows: false,
+    fills: "when stable",
+    createCounter: () => new ForgetfulCounter(createCounts),
+    selectRows(counter, capacity) {
+      const rows = counter.top(capacity);
+      counter.retain(rows);
+      return rows;
+    },
+  };
+}
+
+/** Counts of which all but those of some rows can be forgotten. */
+class ForgetfulCounter<State> implements Counts<State> {
+  readonly #create: () => Counts<State>;
+  #counts: Counts<State>;
+
+  constructor(create: () => Counts<State>) {
+    this.#create = create;
+    this.#counts = create();
+  }
+
+  get bytes(): number {
+    return this.#counts.bytes;
+  }
+
+  get total(): number {
+    return this.#counts.total;
+  }
+
+  observe(ids: Uint32Array): void {
+    this.#counts.observe(ids);
+  }
+
+  add(id: number, count: number): void {
+    this.#counts.add(id, count);
+  }
+
+  count(id: number): number {
+    return this.#counts.count(id);
+  }
+
+  halve(): void {
+    this.#counts.halve();
+  }
+
+  top(k: number): Uint32Array {
+    return this.#counts.top(k);
+  }
+
+  retain(rows: Uint32Array): void {
+    const before = this.#counts;
+    this.#counts = this.#create();
+    for (const row of rows) this.#counts.add(row, before.count(row));
+  }
+
+  state(): State {
+    return this.#counts.state();
+  }
+
+  load(state: State, numEmbeddings: number): void {
+    this.#counts.load(state, numEmbeddings);
+  }
+}

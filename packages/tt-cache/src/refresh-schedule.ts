@@ -1,0 +1,102 @@
+import { TtError } from "@tt-rec/tensor";
+
+/** When a cache takes new rows, in training steps; what is absent follows from the accesses. */
+export interface RefreshScheduleOptions {
+  /**
+   * The cache fills at the end of this step; before, every row comes from the cores. Default: 1, or, as the policy asks for it, when
+   * the rows accessed most are stable; that is looked at each time that the accesses counted so far have doubled.
+   */
+  readonly warmupSteps?: number;
+  /**
+   * From then on it refreshes at the end of every step that is a multiple of this. Default: when as many accesses were counted as the
+   * cache has rows, or 2, 4 or 8 times as many while refreshes change few rows, and no more often than every 10 steps.
+   */
+  readonly refreshEvery?: number;
+}
+
+/** The rows are stable if this share of them was chosen at the last look. */
+const STABLE = 0.5;
+
+/** Refreshes that change a smaller share of the rows become rarer, those that change a larger one more frequent. */
+const FEW = 0.01;
+const MANY = 0.05;
+
+/** Most accesses a row, and fewest steps, between refreshes. */
+const MOST_ACCESSES = 8;
+const FEWEST_STEPS = 10;
+
+const MAX_COUNT = 0xffffffff;
+
+/** Accesses and steps since the last look for rows, and for how many accesses a row the next one waits. */
+export type ScheduleMemory = readonly [accesses: number, steps: number, interval: number];
+
+/** Says at the end of which steps a cache looks for new rows. */
+export class RefreshSchedule {
+  readonly #warmupSteps: number | undefined;
+  readonly #refreshEvery: number | undefined;
+  readonly #capacity: number;
+  /** Accesses and steps counted since the last look, and for how many accesses a row the next one waits. */
+  #accesses = 0;
+  #steps = 0;
+  #interval = 1;
+
+  /** Throws `E_OPTION` on a number of steps that is not whole or below 1. */
+  constructor({ warmupSteps, refreshEvery }: RefreshScheduleOptions, capacity: number) {
+    for (const [name, steps] of Object.entries({ warmupSteps, refreshEvery })) {
+      if (steps !== undefined && !(Number.isSafeInteger(steps) && steps >= 1)) {
+        throw new TtError("E_OPTION", `${name} = ${steps} is not a whole number of at least 1`);
+      }
+    }
+    this.#warmupSteps = warmupSteps;
+    this.#refreshEvery = refreshEvery;
+    this.#capacity = capacity;
+  }
+
+  /** Counts the accesses of a batch. */
+  observe(accesses: number): void {
+    this.#accesses = Math.min(MAX_COUNT, this.#accesses + accesses);
+  }
+
+  /** Counts a step, the `step`-th, and says whether to look for new rows at its end. */
+  isDue(step: number, filled: boolean): boolean {
+    this.#steps = Math.min(MAX_COUNT, this.#steps + 1);
+    const steps = filled ? this.#refreshEvery : this.#warmupSteps;
+    if (steps === undefined) return this.#accesses >= this.#interval * this.#capacity && (this.#steps >= FEWEST_STEPS || !filled);
+    return filled ? step % steps === 0 : step >= steps;
+  }
+
+  /** Says whether the rows of a look are good for a first fill, if they and so many of them were chosen at the last look too. */
+  acceptFill(rows: number, kept: number): boolean {
+    this.#restart();
+    if (this.#warmupSteps === undefined && (kept === 0 || kept < STABLE * rows)) {
+      // The first look has none to compare with, the second comes after as many accesses again.
+      this.#interval = kept === 0 ? 1 : 2 * this.#interval;
+      return false;
+    }
+    this.#interval = 1;
+    return true;
+  }
+
+  /** Told of a refresh and of how many rows it changed, sets when the next one is due. */
+  countRefresh(changed: number): void {
+    this.#restart();
+    if (changed < FEW * this.#capacity) this.#interval = Math.min(MOST_ACCESSES, 2 * this.#interval);
+    else if (changed > MANY * this.#capacity) this.#interval = Math.max(1, this.#interval / 2);
+  }
+
+  #restart(): void {
+    this.#accesses = 0;
+    this.#steps = 0;
+  }
+
+  /** What it remembers, as whole numbers below 2^32. */
+  get memory(): ScheduleMemory {
+    return [this.#accesses, this.#steps, this.#interval];
+  }
+
+  set memory([accesses, steps, interval]: ScheduleMemory) {
+    this.#accesses = accesses;
+    this.#steps = steps;
+    this.#interval = interval;
+  }
+}

@@ -1,0 +1,138 @@
+import { mixBits, type NamedTensors, TtError } from "@tt-rec/tensor";
+import type { RowCounter } from "./row-counter.ts";
+import { checkIds, readVector, vectorOf } from "./state-vectors.ts";
+import { mostCounted } from "./top-rows.ts";
+
+/** Marks a free place; no id has this number, since that would take 2^32 of them. */
+const FREE = 0xffffffff;
+
+/** Places of a set: the ids of a set fill half a cache line. */
+const WAYS = 8;
+
+const MAX_COUNT = 0xffffffff;
+
+/**
+ * Access counts of the ids that are accessed most, in a fixed number of bytes: an id has eight places to be counted in, given by a
+ * hash, and a new one takes the place of the least counted. 8 bytes a place.
+ */
+export class SetCounter implements RowCounter {
+  readonly #sets: number;
+  readonly #ids: Uint32Array;
+  readonly #counts: Uint32Array;
+  #total = 0;
+
+  /** Makes room for `places` counts, rounded up to whole sets of eight. */
+  constructor(places: number) {
+    this.#sets = Math.ceil(places / WAYS);
+    this.#ids = new Uint32Array(this.#sets * WAYS).fill(FREE);
+    this.#counts = new Uint32Array(this.#sets * WAYS);
+  }
+
+  /** Bytes held. */
+  get bytes(): number {
+    return this.#ids.byteLength + this.#counts.byteLength;
+  }
+
+  /** Accesses observed, halved as often as the counts were; those of ids that lost their places are among them. */
+  get total(): number {
+    return this.#total;
+  }
+
+  /** Adds one access for each id; counts stop at 2^32 − 1. */
+  observe(ids: Uint32Array): void {
+    const [known, counts] = [this.#ids, this.#counts];
+    this.#total += ids.length;
+    for (let i = 0; i < ids.length; i++) {
+      const id = ids[i];
+      const place = this.#placeFor(id);
+      if (known[place] !== id) {
+        known[place] = id;
+        counts[place] = 1;
+      } else if (counts[place] < MAX_COUNT) counts[place]++;
+    }
+  }
+
+  /** Adds `count` accesses of one id, which takes another's place only if it is counted more. */
+  add(id: number, count: number): void {
+    this.#total += count;
+    const place = this.#placeFor(id);
+    if (this.#ids[place] === id) this.#counts[place] = Math.min(MAX_COUNT, this.#counts[place] + count);
+    else if (count > this.#counts[place]) {
+      this.#ids[place] = id;
+      this.#counts[place] = Math.min(MAX_COUNT, count);
+    }
+  }
+
+  /** Accesses of an id since it took its place. */
+  count(id: number): number {
+    const place = this.#placeFor(id);
+    return this.#ids[place] === id ? this.#counts[place] : 0;
+  }
+
+  /** Halves all counts, rounding down; ids that are left with none lose their places. */
+  halve(): void {
+    this.#total = Math.floor(this.#total / 2);
+    for (let at = 0; at < this.#ids.length; at++) {
+      this.#counts[at] >>>= 1;
+      if (this.#counts[at] === 0) this.#ids[at] = FREE;
+    }
+  }
+
+  /** The `k` most counted ids, most counted first; equal counts go by the smaller id, so the answer is unique. */
+  top(k: number): Uint32Array {
+    return mostCounted(this.#ids, this.#counts, k);
+  }
+
+  /** The ids and counts by place, and the total. */
+  state(): NamedTensors {
+    return new Map([
+      ["counter.ids", vectorOf(this.#ids)],
+      ["counter.counts", vectorOf(this.#counts)],
+      ["counter.total", { dtype: "F64", shape: [1], data: Float64Array.of(this.#total) }],
+    ]);
+  }
+
+  /** Goes on from a state. Throws `E_MISMATCH` if it has another size, or an id that is no row, stands twice or in a set not its own. */
+  load(state: NamedTensors, numEmbeddings: number): void {
+    const ids = readVector(state, "counter.ids");
+    const counts = readVector(state, "counter.counts");
+    const total = state.get("counter.total")?.data;
+    const places = this.#ids.length;
+    for (const [name, { length }] of [
+      ["counter.ids", ids],
+      ["counter.counts", counts],
+    ] as const) {
+      if (length !== places) throw new TtError("E_MISMATCH", `${name} has ${length} elements, the counter ${places} places`);
+    }
+    if (!(total instanceof Float64Array && total.length === 1)) {
+      throw new TtError("E_MISMATCH", `the state has no number "counter.total"`, { tensor: "counter.total" });
+    }
+    checkIds(
+      "counter.ids",
+      ids.filter((id) => id !== FREE),
+      numEmbeddings,
+    );
+    const misplaced = ids.findIndex((id, place) => id !== FREE && Math.floor(place / WAYS) * WAYS !== this.#setOf(id));
+    if (misplaced >= 0) throw new TtError("E_MISMATCH", `counter.ids[${misplaced}] = ${ids[misplaced]} is in another id's set`);
+    this.#ids.set(ids);
+    this.#counts.set(counts);
+    this.#total = total[0];
+  }
+
+  /** The place of an id, or else the one in its set that is counted least, the first of several. */
+  #placeFor(id: number): number {
+    const [known, counts] = [this.#ids, this.#counts];
+    const begin = this.#setOf(id);
+    let least = begin;
+    for (let at = begin; at < begin + WAYS; at++) {
+      if (known[at] === id) return at;
+      if (counts[at] < counts[least]) least = at;
+    }
+    return least;
+  }
+
+  /** The first place of an id's set. */
+  #setOf(id: number): number {
+    return Math.floor(((mixBits(id) >>> 0) * this.#sets) / 2 ** 32) * WAYS;
+  }
+}

@@ -1,0 +1,99 @@
+import { mixBits } from "@tt-rec/tensor";
+import test from "ava";
+import fc from "fast-check";
+import { SetCounter } from "../src/index.ts";
+
+const RUNS = process.env.TT_REC_LONG ? 2000 : 50;
+const LARGEST_ID = 2 ** 32 - 2;
+
+/** A counter by its definition: lists of at most eight ids with their counts, in order of their places. */
+class Model {
+  readonly sets: [number, number][][];
+  total = 0;
+
+  constructor(sets: number) {
+    this.sets = Array.from({ length: sets }, () => Array.from({ length: 8 }, (): [number, number] => [-1, 0]));
+  }
+
+  setOf(id: number): [number, number][] {
+    return this.sets[Math.floor(((mixBits(id) >>> 0) / 2 ** 32) * this.sets.length)];
+  }
+
+  observe(id: number): void {
+    this.total++;
+    const set = this.setOf(id);
+    const own = set.findIndex(([each]) => each === id);
+    if (own >= 0) set[own][1]++;
+    else set[set.findIndex(([, count]) => count === Math.min(...set.map(([, each]) => each)))] = [id, 1];
+  }
+
+  halve(): void {
+    this.total = Math.floor(this.total / 2);
+    for (const set of this.sets) for (const [i, [id, count]] of set.entries()) set[i] = count > 1 ? [id, count >> 1] : [-1, 0];
+  }
+
+  get ranked(): number[] {
+    const entries = this.sets.flat().filter(([, count]) => count > 0);
+    return entries.sort(([a, m], [b, n]) => n - m || a - b).map(([id]) => id);
+  }
+}
+
+test("counts, their top k and the total agree with lists of eight, over accesses and halvings", (t) => {
+  const id = fc.oneof({ weight: 9, arbitrary: fc.nat(60) }, fc.constantFrom(2 ** 31 - 1, 2 ** 31, LARGEST_ID));
+  fc.assert(
+    fc.property(fc.array(fc.oneof({ weight: 30, arbitrary: id }, fc.constant("halve" as const)), { maxLength: 400 }), (steps) => {
+      const counter = new SetCounter(20);
+      const model = new Model(3);
+      for (const step of steps) {
+        if (step === "halve") {
+          counter.halve();
+          model.halve();
+        } else {
+          counter.observe(Uint32Array.of(step));
+          model.observe(step);
+        }
+      }
+      t.is(counter.total, model.total);
+      for (const step of new Set(steps)) {
+        if (step === "halve") continue;
+        t.is(counter.count(step), model.setOf(step).find(([each]) => each === step)?.[1] ?? 0);
+      }
+      for (const k of [0, 3, 99]) t.deepEqual([...counter.top(k)], model.ranked.slice(0, k));
+    }),
+    { numRuns: RUNS },
+  );
+});
+
+test("accesses known beforehand take only places that are counted less", (t) => {
+  const counter = new SetCounter(8);
+  for (let id = 0; id < 8; id++) counter.add(id, 10 + id);
+  counter.add(20, 9);
+  t.is(counter.count(20), 0);
+  counter.add(21, 11);
+  t.is(counter.count(0), 0);
+  counter.add(21, 4);
+  t.is(counter.count(21), 15);
+  t.is(counter.total, 8 * 10 + 28 + 9 + 11 + 4);
+});
+
+test("bytes do not depend on what was counted", (t) => {
+  const counter = new SetCounter(20);
+  t.is(counter.bytes, 2 * 4 * 24);
+  counter.observe(Uint32Array.from({ length: 999 }, (_, i) => i));
+  t.is(counter.bytes, 2 * 4 * 24);
+});
+
+test("a state gives back the same places and total", (t) => {
+  const counter = new SetCounter(20);
+  counter.observe(Uint32Array.from({ length: 99 }, (_, i) => (i * i) % 71));
+  counter.halve();
+  counter.observe(Uint32Array.of(5, 5, 6));
+  const copy = new SetCounter(20);
+  copy.load(counter.state(), 100);
+  t.deepEqual(copy.state(), counter.state());
+  t.throws(() => new SetCounter(20).load(counter.state(), 5), { code: "E_MISMATCH" });
+  t.throws(() => new SetCounter(40).load(counter.state(), 100), {
+    code: "E_MISMATCH",
+    message: /24 elements, the counter 40 places/,
+  });
+});
