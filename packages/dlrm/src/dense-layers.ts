@@ -4,6 +4,7 @@ import { createInteraction } from "./layers/create-interaction.ts";
 import type { DenseParameter } from "./layers/dense-parameter.ts";
 import type { Interacted, Interaction } from "./layers/interaction.ts";
 import { Mlp, type MlpTrace } from "./layers/mlp.ts";
+import { type StepProfile, timed } from "./step-profile.ts";
 
 /** Some samples of a batch, as the dense layers take them. */
 export interface DenseInput {
@@ -33,12 +34,14 @@ export class DenseLayers {
   readonly #bottom: Mlp | undefined;
   readonly #interaction: Interaction;
   readonly #top: Mlp;
+  readonly #profile: StepProfile | undefined;
 
   /** Draws all parameters: bottom MLP, what the interaction learns, top MLP. Throws `E_OPTION` on bad widths. */
-  constructor(runtime: Runtime, config: DlrmConfig, rng: Rng) {
+  constructor(runtime: Runtime, config: DlrmConfig, rng: Rng, profile?: StepProfile) {
     const { denseFeatures, embeddingDim, bottomMlp, topMlp, tables, interaction = { kind: "dot" }, mlpInitializer } = config;
     this.#runtime = runtime;
     this.#config = config;
+    this.#profile = profile;
     const hasBottom = denseFeatures > 0;
     const kept = tables.filter(({ embedding }) => embedding.kind !== "removed").length;
     const vectors = { count: kept + (hasBottom ? 1 : 0), dim: embeddingDim, hasBottom };
@@ -58,39 +61,42 @@ export class DenseLayers {
    * parameters, and returns the share of these samples in the mean loss of all. If that is not finite, nothing is written.
    */
   async train(input: DenseInput, samples: number, embeddingGradients: readonly Tensor[]): Promise<number> {
-    const trace = await this.#forward(input);
+    const profile = this.#profile;
+    const trace = await this.#forward(input, profile);
     const logits = logitsOf(trace.top);
     const gradient = this.#runtime.rawScratch(logits.shape);
     const { lossWeights: weights } = this.#config;
     const options = { samples, ...(weights && { weights }) };
-    const loss = await this.#runtime.kernels.bceWithLogits(logits, input.labels, gradient, options);
+    const loss = await timed(profile, "loss", () => this.#runtime.kernels.bceWithLogits(logits, input.labels, gradient, options));
     if (Number.isFinite(loss)) await this.#backward(trace, gradient, embeddingGradients);
     return loss;
   }
 
-  async #forward({ size, dense, embeddings }: DenseInput): Promise<Trace> {
+  async #forward({ size, dense, embeddings }: DenseInput, profile?: StepProfile): Promise<Trace> {
     const vectors: Tensor[] = [];
     let bottom: MlpTrace | undefined;
-    if (this.#bottom !== undefined) {
+    const mlp = this.#bottom;
+    if (mlp !== undefined) {
       const features = this.#runtime.rawScratch([size, this.#config.denseFeatures]);
       features.data.set(dense);
-      bottom = await this.#bottom.forward(features);
+      bottom = await timed(profile, "MLPs", () => mlp.forward(features));
       vectors.push(bottom[bottom.length - 1]);
     }
-    const interacted = await this.#interaction.forward([...vectors, ...embeddings]);
-    return { bottom, interacted, top: await this.#top.forward(interacted.output) };
+    const interacted = await timed(profile, "interaction", () => this.#interaction.forward([...vectors, ...embeddings]));
+    return { bottom, interacted, top: await timed(profile, "MLPs", () => this.#top.forward(interacted.output)) };
   }
 
   async #backward({ bottom, interacted, top }: Trace, gradient: Tensor, embeddings: readonly Tensor[]): Promise<void> {
+    const profile = this.#profile;
     const columns = gradient.reshape([gradient.size, 1]);
-    const outputGradient = (await this.#top.backward(top, columns, true)) ?? columns;
-    if (this.#bottom === undefined || bottom === undefined) {
-      await interacted.backward(outputGradient, embeddings);
-      return;
-    }
+    const outputGradient = (await timed(profile, "MLPs backward", () => this.#top.backward(top, columns, true))) ?? columns;
+    const interactionBackward = (gradients: readonly Tensor[]): Promise<void> =>
+      timed(profile, "interaction backward", () => interacted.backward(outputGradient, gradients));
+    const mlp = this.#bottom;
+    if (mlp === undefined || bottom === undefined) return interactionBackward(embeddings);
     const dense = this.#runtime.rawScratch(bottom[bottom.length - 1].shape);
-    await interacted.backward(outputGradient, [dense, ...embeddings]);
-    await this.#bottom.backward(bottom, dense, false);
+    await interactionBackward([dense, ...embeddings]);
+    await timed(profile, "MLPs backward", () => mlp.backward(bottom, dense, false));
   }
 }
 

@@ -1,5 +1,12 @@
 import { type HostTensor, type NamedTensors, type Rng, type Runtime, type Tensor, TtError } from "@tt-rec/tensor";
-import { applyTogether, type EmbeddingBag, forwardTogether, type Plan, type PreparedStep } from "@tt-rec/tt-kernels";
+import {
+  applyTogether,
+  type EmbeddingBag,
+  forwardTogether,
+  type Plan,
+  type PreparedStep,
+  sortTogether,
+} from "@tt-rec/tt-kernels";
 import type { Batch } from "./batch.ts";
 import { checkBatch } from "./check-batch.ts";
 import { DenseLayers } from "./dense-layers.ts";
@@ -16,11 +23,14 @@ import {
   scaled,
   validateOptimizer,
 } from "./optimizer.ts";
+import { type StepProfile, timed } from "./step-profile.ts";
 
 /** Options of `Dlrm`. */
 export interface DlrmOptions {
   /** Makes the TT tables; default those of the runtime's engine. */
   readonly ttTables?: TTTableMaker;
+  /** Measures the parts of training steps; the tables' forward passes then follow one another by kind, which takes a little longer. */
+  readonly profile?: StepProfile;
 }
 
 /** Options of a training step. */
@@ -54,18 +64,20 @@ export class Dlrm {
   readonly tables: readonly Table[];
   readonly #runtime: Runtime;
   readonly #layers: DenseLayers;
+  readonly #profile: StepProfile | undefined;
 
   /**
    * Draws all parameters; each table has a stream of its own, so that one table's choice does not move another's draw. Throws
    * `E_OPTION` if the configuration does not fit together, and what the tables throw.
    */
-  constructor(runtime: Runtime, config: DlrmConfig, rng: Rng, { ttTables: maker }: DlrmOptions = {}) {
+  constructor(runtime: Runtime, config: DlrmConfig, rng: Rng, { ttTables: maker, profile }: DlrmOptions = {}) {
     validateDlrmConfig(config);
     this.config = config;
     const { engine } = runtime.kernels;
     this.engine = maker === undefined ? engine : `${engine}, TT on ${maker.engine}`;
     this.#runtime = runtime;
-    this.#layers = new DenseLayers(runtime, config, rng);
+    this.#profile = profile;
+    this.#layers = new DenseLayers(runtime, config, rng, profile);
     let ahead = rng.jump();
     this.tables = config.tables.flatMap((table, column) => {
       const stream = ahead;
@@ -180,8 +192,31 @@ export class Dlrm {
   }
 
   async #lookUp({ bags }: Batch, training: boolean): Promise<LookedUp> {
-    const plans = this.tables.map(({ bag, column }) => bag.plan(bags[column], { training }));
-    return { plans, embeddings: await forwardTogether(this.#runtime, this.#bags, plans) };
+    const profile = training ? this.#profile : undefined;
+    const planAll = (): Plan[] => this.tables.map(({ bag, column }) => bag.plan(bags[column], { training }));
+    if (profile === undefined) {
+      const plans = planAll();
+      return { plans, embeddings: await forwardTogether(this.#runtime, this.#bags, plans) };
+    }
+    const plans = await profile.time("plan", async () => {
+      const planned = planAll();
+      await sortTogether(this.#runtime, this.#bags, planned);
+      return planned;
+    });
+    const embeddings = new Array<Tensor>(plans.length);
+    for (const part of ["uncompressed tables", "TT tables", "cached tables"] as const) {
+      const own = this.tables.flatMap((table, t) => (partOf(table) === part ? [t] : []));
+      if (own.length === 0) continue;
+      const outputs = await profile.time(part, () =>
+        forwardTogether(
+          this.#runtime,
+          own.map((t) => this.tables[t].bag),
+          own.map((t) => plans[t]),
+        ),
+      );
+      for (const [i, t] of own.entries()) embeddings[t] = outputs[i];
+    }
+    return { plans, embeddings };
   }
 
   /** Loss of the batch, and gradients of embeddings and dense parameters, from some samples at a time. */
@@ -225,22 +260,26 @@ export class Dlrm {
     const { parameters } = this.#layers;
     const measured = optimizer.clipNorm !== undefined;
     const prepare = measured ? prepareMeasured : prepareTables;
-    const { steps, sumOfSquares } = await prepare(this.#runtime, this.#bags, plans, gradients);
-    const squares = await this.#checkFinite(steps);
+    const { steps, sumOfSquares } = await timed(this.#profile, "tables backward", () =>
+      prepare(this.#runtime, this.#bags, plans, gradients),
+    );
+    const squares = await timed(this.#profile, "finiteness", () => this.#checkFinite(steps));
     const factor = clipFactor(optimizer, sumOfSquares + squares);
     const { dense, rows, cores, cached } = scaled(rules, factor);
-    await decayWeights(kernels, optimizer, parameters, factor);
-    await kernels.update(
-      dense,
-      parameters.map((parameter) => parameter.updateBy(dense)),
-    );
-    const groups = { rows, cores };
-    await applyTogether(
-      this.#runtime,
-      steps,
-      this.tables.map(({ group }) => groups[group]),
-      cached,
-    );
+    await timed(this.#profile, "update", async () => {
+      await decayWeights(kernels, optimizer, parameters, factor);
+      await kernels.update(
+        dense,
+        parameters.map((parameter) => parameter.updateBy(dense)),
+      );
+      const groups = { rows, cores };
+      await applyTogether(
+        this.#runtime,
+        steps,
+        this.tables.map(({ group }) => groups[group]),
+        cached,
+      );
+    });
   }
 
   /** Throws `E_NONFINITE` with the name of a part whose gradient is not finite; returns the sum of squares of dense gradients. */
@@ -274,6 +313,12 @@ export class Dlrm {
       }
     }
   }
+}
+
+/** The part of a step that a table's forward pass belongs to. */
+function partOf({ group, cache }: Table): "uncompressed tables" | "TT tables" | "cached tables" {
+  if (cache !== undefined) return "cached tables";
+  return group === "cores" ? "TT tables" : "uncompressed tables";
 }
 
 function tablePrefix(name: string): string {

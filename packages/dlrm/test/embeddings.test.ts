@@ -135,6 +135,27 @@ for (const embedding of KINDS) {
       }
     }));
 
+  test(`${title}: rows of before an update are not taken for those after it, by any way of updating`, (t) =>
+    inTurn(async () => {
+      const bag = await drawn(embedding, "sum", 4);
+      const bags = { indices: Uint32Array.of(1, 28, 2) };
+      for (const way of ["step", "prepare", "apply", "load"] as const) {
+        await runtime.step(async () => {
+          const plan = bag.plan(bags, TRAINING);
+          const before = (await bag.forward(plan)).data.slice();
+          const gradient = gradientFor(createRng(1).normal, 3);
+          if (way === "step") await bag.step(plan, gradient, RULES[0]);
+          else if (way === "prepare") await (await bag.prepare(plan, gradient)).apply(RULES[0]);
+          else if (way === "apply") await bag.apply(await bag.backward(plan, gradient), RULES[0]);
+          else await bag.load(copyState(await (await drawn(embedding, "sum", 6)).state()));
+          const after = (await bag.forward(plan)).data.slice();
+          t.notDeepEqual(after, before, way);
+          t.deepEqual(after, (await bag.forward(bag.plan(bags, TRAINING))).data, way);
+        });
+      }
+      bag.dispose();
+    }));
+
   test(`${title}: a gradient that overflows is seen before anything is written`, (t) =>
     inTurn(async () => {
       const bag = await drawn(embedding, "sum", 4);

@@ -69,6 +69,8 @@ export interface PreparedStep {
 
 /** The calls of a bag in phases, so that several bags can be worked on side by side: see `forwardTogether`. */
 export interface BagPhases {
+  /** Sorts the batch of a plan, which `forward` does otherwise, so that its time can be told apart; absent where that is no work of its own. */
+  sort?(plan: Plan): Phases<void>;
   /** `forward` in phases. */
   forward(plan: Plan): Phases<Tensor>;
   /** `prepare` in phases. */

@@ -28,6 +28,12 @@ async function together<T>(
   return results;
 }
 
+/** Sorts the batches of many bags, as far as that is work of its own; `forwardTogether` does it otherwise. */
+export async function sortTogether(runtime: Runtime, bags: readonly EmbeddingBag[], plans: readonly Plan[]): Promise<void> {
+  const works = bags.flatMap(({ phases }, i) => (phases?.sort === undefined ? [] : [phases.sort(plans[i])]));
+  await runTogether(runtime.host, works);
+}
+
 /** `forward` of many bags. */
 export function forwardTogether(runtime: Runtime, bags: readonly EmbeddingBag[], plans: readonly Plan[]): Promise<Tensor[]> {
   return together(

@@ -45,6 +45,10 @@ export class WasmTTBatch implements BagBatch {
     return this.#uniqueRows;
   }
 
+  *sort(): Phases<void> {
+    yield* this.#plan();
+  }
+
   *forward(): Phases<Tensor> {
     const { host } = this.#runtime;
     const batch = yield* this.#plan();
