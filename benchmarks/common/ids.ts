@@ -35,6 +35,16 @@ export function zipfIds(rows: number, rng: Rng): Draw {
   return (count) => Uint32Array.from({ length: count }, draw);
 }
 
+/**
+ * Ids by the same power law, drawn without a list of all of them: the continuous law, rounded down. Its head is a little flatter.
+ */
+export function powerIds(rows: number, rng: Rng): Draw {
+  const power = 1 - EXPONENT;
+  const range = (rows + 1) ** power - 1;
+  const draw = (): number => Math.min(rows, Math.floor((1 + rng.uniform() * range) ** (1 / power))) - 1;
+  return (count) => Uint32Array.from({ length: count }, draw);
+}
+
 /** Ids of a kind for a table of so many rows, the same at each call. */
 export function idsOf(ids: Ids, rows: number): Draw {
   const made = ids === "uniform" ? uniformIds(rows, createRng(7)) : zipfIds(rows, createRng(7, 1));

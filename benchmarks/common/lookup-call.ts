@@ -47,15 +47,23 @@ function outputGradient(runtime: Runtime, bag: EmbeddingBag, { offsets, indices 
   return gradient;
 }
 
-/** Multiplications and additions of a forward pass: each distinct row and each distinct prefix of rows is computed once. */
-export function executedFlops({ rowShape, columnShape, ranks }: TTShape, ids: Uint32Array): number {
-  let [stride, left, flops] = [rowShape.reduce((a, b) => a * b, 1), 1, 0];
-  for (const [k, extent] of rowShape.entries()) {
+/** Distinct prefixes of one digit, two digits, … of some rows; the last are the distinct rows. */
+export function distinctPrefixes(rowShape: readonly number[], ids: Uint32Array): number[] {
+  let stride = rowShape.reduce((a, b) => a * b, 1);
+  return rowShape.map((extent) => {
     stride /= extent;
     const prefixes = new Set<number>();
     for (const id of ids) prefixes.add(Math.floor(id / stride));
+    return prefixes.size;
+  });
+}
+
+/** Multiplications and additions of a forward pass: each distinct row and each distinct prefix of rows is computed once. */
+export function executedFlops({ rowShape, columnShape, ranks }: TTShape, ids: Uint32Array): number {
+  let [left, flops] = [1, 0];
+  for (const [k, prefixes] of distinctPrefixes(rowShape, ids).entries()) {
     // The first core is not multiplied by anything.
-    if (k > 0) flops += 2 * prefixes.size * left * ranks[k] * columnShape[k] * ranks[k + 1];
+    if (k > 0) flops += 2 * prefixes * left * ranks[k] * columnShape[k] * ranks[k + 1];
     left *= columnShape[k];
   }
   return flops;

@@ -5,8 +5,8 @@
 import { writeFileSync } from "node:fs";
 import { createRng } from "@tt-rec/tensor";
 import { createTTShape, type Initializer, initializeCores, toDense } from "@tt-rec/tt-math";
-import { parse, View } from "vega";
-import { compile, type TopLevelSpec } from "vega-lite";
+import type { TopLevelSpec } from "vega-lite";
+import { renderSvg } from "../common/render-svg.ts";
 
 const ROWS = 142_572;
 const RANKS = [1, 4, 16];
@@ -86,6 +86,4 @@ const spec: TopLevelSpec = {
   config: { font: "sans-serif", legend: { orient: "bottom" } },
   background: "white",
 };
-const view = new View(parse(compile(spec).spec), { renderer: "none" });
-writeFileSync(process.argv[2] ?? "benchmarks/results/initializers.svg", await view.toSVG());
-view.finalize();
+writeFileSync(process.argv[2] ?? "benchmarks/results/initializers.svg", await renderSvg(spec));

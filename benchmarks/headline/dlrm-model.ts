@@ -1,7 +1,8 @@
-import { type Batch, Dlrm, type DlrmConfig, type OptimizerConfig, type TableConfig } from "@tt-rec/dlrm";
+import { type Batch, Dlrm, type DlrmConfig, type OptimizerConfig } from "@tt-rec/dlrm";
 import { createRng, type Runtime } from "@tt-rec/tensor";
 import { KAGGLE_CARDINALITIES } from "@tt-rec/tt-math";
 import { type Draw, uniformIds, zipfIds } from "../common/ids.ts";
+import { topTables } from "../common/top-tables.ts";
 import { BOTTOM, TOP } from "./mlp-shapes.ts";
 
 /** The largest tables are in TT format. */
@@ -17,16 +18,12 @@ export type TableIds = "uniform" | "zipf";
 
 /** The model of Criteo Kaggle, uncompressed or with its seven largest tables in TT format. */
 export function kaggleModel(runtime: Runtime, tables: "dense" | "tt"): Dlrm {
-  const threshold = [...KAGGLE_CARDINALITIES].sort((a, b) => b - a)[TT_TABLES - 1];
   const config: DlrmConfig = {
     denseFeatures: FEATURES,
     embeddingDim: BOTTOM[BOTTOM.length - 1],
     bottomMlp: BOTTOM.slice(1),
     topMlp: TOP.slice(1),
-    tables: KAGGLE_CARDINALITIES.map((numEmbeddings, t): TableConfig => {
-      const isTT = tables === "tt" && numEmbeddings >= threshold;
-      return { name: `C${t + 1}`, numEmbeddings, embedding: isTT ? { kind: "tt", ranks: TT_RANKS } : { kind: "dense" } };
-    }),
+    tables: topTables(KAGGLE_CARDINALITIES, tables === "tt" ? TT_TABLES : 0, () => ({ kind: "tt", ranks: TT_RANKS })),
   };
   return new Dlrm(runtime, config, createRng(1));
 }

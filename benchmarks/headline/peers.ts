@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { cpuUsage, type Usage } from "@tt-rec/testing";
-import type { Sample } from "./quantity.ts";
+import type { Sample } from "../common/measure.ts";
 
 /** One run of the peers' program. */
 export interface PeerRun {

@@ -1,20 +1,5 @@
 import { quantile } from "@tt-rec/testing";
-
-/** What one case, ours or a peer's, gave in one round. */
-export interface Sample {
-  /** Processor time of a call, mean, in ms. */
-  readonly cpu?: number;
-  /** Wall time of a call, median, in ms. */
-  readonly wall?: number;
-  /** Work per time, where the case knows it itself. */
-  readonly rate?: number;
-  /** Bytes, where the case counts bytes. */
-  readonly bytes?: number;
-  /** Cores kept busy by the process that was measured. */
-  readonly cpuPerWall?: number;
-  /** Cores used by other processes meanwhile. */
-  readonly otherCores?: number;
-}
+import type { Sample } from "../common/measure.ts";
 
 /** Finds the sample of a key in one round; undefined if it was not measured. */
 export type Lookup = (key: string) => Sample | undefined;

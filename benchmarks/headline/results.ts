@@ -1,5 +1,6 @@
 import { describeMachine, type Machine, quantile, ratioSummary } from "@tt-rec/testing";
-import type { Lookup, Quantity, Sample } from "./quantity.ts";
+import type { Sample } from "../common/measure.ts";
+import type { Lookup, Quantity } from "./quantity.ts";
 import { LESS_IS_BETTER, type Row } from "./row.ts";
 import type { Measured } from "./run-group.ts";
 import { blasName } from "./runtimes.ts";

@@ -1,8 +1,8 @@
 import { isTtError } from "@tt-rec/tensor";
+import type { Sample } from "../common/measure.ts";
 import type { Context, Group } from "./group.ts";
 import { type PeerRun, peerPrefix, runPeer } from "./peers.ts";
 import { collectGarbage } from "./process-settings.ts";
-import type { Sample } from "./quantity.ts";
 import type { Row } from "./row.ts";
 import { createSession, type Session } from "./session.ts";
 

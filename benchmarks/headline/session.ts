@@ -1,5 +1,4 @@
-import { timed } from "./measure.ts";
-import type { Sample } from "./quantity.ts";
+import { type Sample, timed } from "../common/measure.ts";
 
 /** The cases of one group, and what they hold while its rounds run. */
 export interface Session {

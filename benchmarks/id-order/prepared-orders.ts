@@ -1,6 +1,9 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { createReadStream, createWriteStream } from "node:fs";
 import { join } from "node:path";
-import { gunzipSync } from "node:zlib";
+import { createInterface } from "node:readline";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { createGunzip } from "node:zlib";
 import { type Dataset, logSchemaOf, openDataset, parseTableSchema } from "@tt-rec/criteo-loader";
 import { prepareFiles, tableFile } from "@tt-rec/criteo-loader/node";
 import { createRng } from "@tt-rec/tensor";
@@ -13,31 +16,32 @@ export const ORDERS = ["first-seen", "frequency", "similarity"] as const;
 /** One of them. */
 export type Order = (typeof ORDERS)[number];
 
-/** A constant number gives the model a bottom MLP, and its products with the embeddings are biases of user and movie. */
+/** A constant number gives the model a bottom MLP, and its products with the embeddings are biases of user and item. */
 const SCHEMA = parseTableSchema(
   JSON.stringify({
     label: "label",
     dense: [{ column: "one", transform: "none" }],
     ids: [
       { column: "user", type: "integer" },
-      { column: "movie", type: "integer" },
+      { column: "item", type: "integer" },
     ],
   }),
 );
 
-/** Prepares ml-1m's interactions once for each order: the same random tenths for test and validation. */
+/**
+ * Prepares interactions (`user item label`, or `user item split` of visits only, each with a random item that was not asked for)
+ * once for each order: the same random tenths for test and validation.
+ */
 export async function prepareOrders(interactions: string, folder: string): Promise<Map<Order, Dataset>> {
-  const [, ...lines] = gunzipSync(await readFile(interactions))
-    .toString()
-    .trimEnd()
-    .split("\n");
+  const lines = await readInteractions(interactions);
   const rng = createRng(1);
   for (let last = lines.length - 1; last > 0; last--) {
     const other = Math.floor(rng.uniform() * (last + 1));
     [lines[last], lines[other]] = [lines[other], lines[last]];
   }
-  const log = join(folder, "ml-1m.tsv");
-  await writeFile(log, `user\tmovie\tlabel\tone\n${lines.map((line) => `${line}\t1\n`).join("")}`);
+  const log = join(folder, "interactions.tsv");
+  const text = Readable.from(["user\titem\tlabel\tone\n", ...chunks(lines)]);
+  await pipeline(text, createWriteStream(log));
   const datasets = new Map<Order, Dataset>();
   for (const idOrder of ORDERS) {
     const target = join(folder, idOrder);
@@ -50,4 +54,30 @@ export async function prepareOrders(interactions: string, folder: string): Promi
     datasets.set(idOrder, await openDataset(nodeDirectory(target)));
   }
   return datasets;
+}
+
+/** Lines `user item label`; visits without a label are clicks, and draw as many items that are none. */
+async function readInteractions(path: string): Promise<string[]> {
+  const lines: string[] = [];
+  const visits: [user: string, item: number][] = [];
+  let header: readonly string[] | undefined;
+  for await (const line of createInterface({ input: createReadStream(path).pipe(createGunzip()) })) {
+    const fields = line.split("\t");
+    if (header === undefined) header = fields;
+    else if (header[2] === "split") visits.push([fields[0], Number(fields[1])]);
+    else lines.push(line);
+  }
+  const items = visits.reduce((most, [, item]) => Math.max(most, item + 1), 0);
+  const rng = createRng(7);
+  for (const [user, item] of visits) lines.push(`${user}\t${item}\t1`, `${user}\t${Math.floor(rng.uniform() * items)}\t0`);
+  return lines;
+}
+
+function* chunks(lines: readonly string[], size = 10_000): Generator<string> {
+  for (let start = 0; start < lines.length; start += size) {
+    yield lines
+      .slice(start, start + size)
+      .map((line) => `${line}\t1\n`)
+      .join("");
+  }
 }

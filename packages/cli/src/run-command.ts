@@ -2,26 +2,34 @@ import { readFile } from "node:fs/promises";
 import { isTtError, TtError } from "@tt-rec/tensor";
 import { type CAC, type Command, cac } from "cac";
 import { compare } from "./commands/compare.ts";
+import { compareEmbeddings } from "./commands/compare-embeddings.ts";
 import { compress } from "./commands/compress.ts";
 import { evaluate } from "./commands/evaluate.ts";
+import { exportModel } from "./commands/export.ts";
 import { generate } from "./commands/generate.ts";
 import { plan } from "./commands/plan.ts";
+import { predict } from "./commands/predict.ts";
 import { prepare } from "./commands/prepare.ts";
 import { train } from "./commands/train.ts";
 import { verify } from "./commands/verify.ts";
 import { exitCodeOf } from "./exit-codes.ts";
 import {
+  EVALUATE_OPTIONS,
+  EXPORT_OPTIONS,
   GENERATE_OPTIONS,
   type OptionSpecs,
   PLAN_OPTIONS,
+  PREDICT_OPTIONS,
   PREPARE_OPTIONS,
   readAll,
   readGiven,
 } from "./options/command-options.ts";
+import { COMPARISON_OPTIONS } from "./options/comparison-options.ts";
 import { COMPRESS_OPTIONS } from "./options/compress-options.ts";
 import { MACHINE_OPTIONS, MODEL_MACHINE_OPTIONS } from "./options/machine-options.ts";
 import { flagOf, type OptionSpec } from "./options/option-spec.ts";
-import { parseConfig, type RawSettings, resolveSettings } from "./options/resolve-settings.ts";
+import { parseConfig } from "./options/parse-config.ts";
+import { type RawSettings, resolveSettings } from "./options/resolve-settings.ts";
 import { TRAIN_OPTIONS } from "./options/train-options.ts";
 import type { ConsoleStreams } from "./output/console-streams.ts";
 import { createReporter, type Reporter } from "./output/reporter.ts";
@@ -63,8 +71,10 @@ function defineCommands(streams: ConsoleStreams): CAC {
     for (const [name, { placeholder, description, default: fallback }] of Object.entries<OptionSpec<unknown>>(specs)) {
       const shown = Array.isArray(fallback) ? fallback.join(placeholder.includes(",") ? "," : "-") : fallback;
       // A setting that is off by default is switched on by its bare flag, and off again by --no-….
-      const usage = fallback === false ? flagOf(name) : `${flagOf(name)} <${placeholder}>`;
-      command.option(usage, shown === "" || shown === false ? description : `${description} (default: ${shown})`);
+      const value = placeholder === "true|false" ? "" : ` [${placeholder}]`;
+      const usage = fallback === false ? flagOf(name) + value : `${flagOf(name)} <${placeholder}>`;
+      const isUnset = shown === "" || shown === false || shown === null;
+      command.option(usage, isUnset ? description : `${description} (default: ${shown})`);
     }
     return command.action((...given: unknown[]) => {
       const flags = given.pop() as RawSettings;
@@ -82,6 +92,9 @@ function defineCommands(streams: ConsoleStreams): CAC {
     async (reporter, flags, [logs]) => {
       const [paths, out] = [(logs as unknown[]).map(String), required(flags, "out")];
       if (paths.length === 0 && flags.verify !== true) throw new TtError("E_OPTION", "prepare needs a log, or --verify");
+      if (flags.split !== undefined && (flags.days !== undefined || flags.validationShare !== undefined)) {
+        throw new TtError("E_OPTION", "--split is another rule than --days and --validation-share; both cannot hold");
+      }
       if (paths.length > 0) await prepare(paths, out, readAll(PREPARE_OPTIONS, flags), reporter);
       if (flags.verify === true) await verify(out, reporter);
     },
@@ -96,11 +109,14 @@ function defineCommands(streams: ConsoleStreams): CAC {
     "Train a model and save it",
     { ...TRAIN_OPTIONS, ...MODEL_MACHINE_OPTIONS },
     async (reporter, flags, [dataset]) => {
-      const config = flags.config === undefined ? {} : parseConfig(await readText(String(flags.config)));
+      const config = await readConfig(flags);
       const out = required(flags, "out");
       const name = flags.name === undefined ? out : String(flags.name);
       return train(
-        { dataset: String(dataset), out, name, resume: flags.resume === true, replace: flags.replace === true },
+        {
+          ...{ dataset: String(dataset), out, name, resume: flags.resume === true, replace: flags.replace === true },
+          ...{ profile: flags.profile === true, report: textOf(flags, "report") },
+        },
         resolveSettings(flags, config),
         readAll(MODEL_MACHINE_OPTIONS, flags),
         reporter,
@@ -110,16 +126,50 @@ function defineCommands(streams: ConsoleStreams): CAC {
     .option("--out <folder>", "Folder for the model and the record of the run")
     .option("--name <name>", "Name of the run in tables and charts (default: the folder)")
     .option("--config <file>", "JSON file with settings; flags override it")
-    .option("--preset <kaggle|terabyte>", "Start from DLRM's settings for a data set")
+    .option("--preset <name>", "Start from settings with a name: kaggle, terabyte, kaggle-tt-top7-r32 and the like")
+    .option("--report <file>", "Also write a self-contained HTML page with charts")
+    .option("--profile", "Tell at the end how much time each part of the steps took")
     .option("--resume", "Go on from the checkpoint in the folder")
     .option("--replace", "Replace the run that the folder holds");
   define(
     "evaluate <run> <dataset>",
     "Measure a trained model on a data set",
-    MODEL_MACHINE_OPTIONS,
+    { ...EVALUATE_OPTIONS, ...MODEL_MACHINE_OPTIONS },
     (reporter, flags, [run, dataset]) =>
-      evaluate(String(run), String(dataset), String(flags.split ?? "test"), readAll(MODEL_MACHINE_OPTIONS, flags), reporter),
-  ).option("--split <split>", "train, validation or test (default: test)");
+      evaluate(
+        ...([String(run), String(dataset)] as const),
+        ...([readAll(EVALUATE_OPTIONS, flags), readAll(MODEL_MACHINE_OPTIONS, flags)] as const),
+        reporter,
+      ),
+  );
+  define(
+    "predict <model> <dataset> [...files]",
+    "Write the probability of a click of each raw row, by a run or an exported model and the dictionaries of its data set",
+    { ...PREDICT_OPTIONS, ...MODEL_MACHINE_OPTIONS },
+    (reporter, flags, [model, dataset, files]) => {
+      const paths = (files as unknown[]).map(String);
+      if (paths.length === 0) throw new TtError("E_OPTION", "predict needs a file with rows");
+      return predict(
+        { model: String(model), dataset: String(dataset), files: paths, out: textOf(flags, "out") },
+        readAll(PREDICT_OPTIONS, flags),
+        readAll(MODEL_MACHINE_OPTIONS, flags),
+        reporter,
+      );
+    },
+  ).option("--out <file>", "File for the probabilities (default: the standard output)");
+  define(
+    "export <run>",
+    "Write the model of a run as one safetensors file",
+    { ...EXPORT_OPTIONS, ...MACHINE_OPTIONS },
+    (reporter, flags, [run]) =>
+      exportModel(
+        ...([String(run), required(flags, "out"), flags.replace === true] as const),
+        ...([readAll(EXPORT_OPTIONS, flags), readAll(MACHINE_OPTIONS, flags)] as const),
+        reporter,
+      ),
+  )
+    .option("--out <file>", "The safetensors file to write")
+    .option("--replace", "Replace the file that --out names");
   define(
     "compress <file>",
     "Compress the tables of a trained model (safetensors, .npy) into TT-cores",
@@ -129,7 +179,7 @@ function defineCommands(streams: ConsoleStreams): CAC {
         {
           source: String(file),
           out: required(flags, "out"),
-          counts: flags.counts === undefined ? undefined : String(flags.counts),
+          counts: textOf(flags, "counts"),
           replace: flags.replace === true,
         },
         readAll(COMPRESS_OPTIONS, flags),
@@ -140,11 +190,37 @@ function defineCommands(streams: ConsoleStreams): CAC {
     .option("--out <file>", "The safetensors file to write")
     .option("--counts <file>", "Accesses of each row (.npy, or safetensors by table): fits what is looked up most")
     .option("--replace", "Replace the file that --out names");
-  define("compare <...runs>", "Show finished runs side by side", {}, (reporter, flags, [runs]) =>
-    compare((runs as unknown[]).map(String), flags.report === undefined ? undefined : String(flags.report), reporter),
-  ).option("--report <file>", "Also write a self-contained HTML page with charts");
+  define(
+    "compare [...runs]",
+    "Show finished runs side by side, or with --dataset train embeddings at equal bytes and compare them",
+    { ...COMPARISON_OPTIONS, ...TRAIN_OPTIONS, ...MACHINE_OPTIONS },
+    async (reporter, flags, [runs]) => {
+      const [paths, report] = [(runs as unknown[]).map(String), textOf(flags, "report")];
+      if (flags.dataset === undefined) {
+        if (paths.length === 0) throw new TtError("E_OPTION", "compare needs runs, or --dataset");
+        return compare(paths, report, reporter);
+      }
+      if (paths.length > 0) throw new TtError("E_OPTION", "compare takes runs or --dataset, not both");
+      return compareEmbeddings(
+        { datasets: String(flags.dataset).split(","), out: required(flags, "out"), report },
+        readAll(COMPARISON_OPTIONS, flags),
+        resolveSettings(flags, await readConfig(flags)),
+        readAll(MACHINE_OPTIONS, flags),
+        reporter,
+      );
+    },
+  )
+    .option("--dataset <folder,folder>", "Prepared data sets to train on, such as one for each id order")
+    .option("--out <folder>", "With --dataset: folder for the results; trainings that it has are not done again")
+    .option("--config <file>", "With --dataset: JSON file with settings of the base model; flags override it")
+    .option("--preset <name>", "With --dataset: settings to start from")
+    .option("--report <file>", "Also write a self-contained HTML page with charts");
   cli.help();
   return cli;
+}
+
+function textOf(flags: RawSettings, name: string): string | undefined {
+  return flags[name] === undefined ? undefined : String(flags[name]);
 }
 
 function required(flags: RawSettings, name: string): string {
@@ -152,8 +228,11 @@ function required(flags: RawSettings, name: string): string {
   return String(flags[name]);
 }
 
-async function readText(path: string): Promise<string> {
-  return readFile(path, "utf8").catch((cause: unknown) => {
+async function readConfig({ config }: RawSettings): Promise<RawSettings> {
+  if (config === undefined) return {};
+  const path = String(config);
+  const text = await readFile(path, "utf8").catch((cause: unknown) => {
     throw new TtError("E_NOT_FOUND", `the config ${path} cannot be read`, { file: path }, { cause });
   });
+  return parseConfig(text);
 }

@@ -1,6 +1,6 @@
 import test from "ava";
 import { resolveSettings } from "../src/options/resolve-settings.ts";
-import { modelConfig } from "../src/run/model-config.ts";
+import { modelConfig, needsCounts } from "../src/run/model-config.ts";
 
 const DATA = { denseFeatures: 3, tableNames: ["a", "b", "c"], cardinalities: [50, 10_000, 700] };
 
@@ -32,6 +32,48 @@ test("without a cache share there is no cache, and a share above 1 holds the who
 test("a data set without numbers gets a model without a bottom MLP, and too many TT tables are refused", (t) => {
   t.deepEqual(modelConfig(resolveSettings({}, {}), { ...DATA, denseFeatures: 0 }).bottomMlp, []);
   t.throws(() => modelConfig(resolveSettings({ ttTables: 4 }, {}), DATA), { code: "E_OPTION" });
+});
+
+test("the first rule that a table meets is its own: by name, size, rank among the largest, and the flags last", (t) => {
+  const embeddings = [
+    { kind: "hash", tables: ["c"], rows: 40, seed: 3, pooling: "mean" },
+    { kind: "quotient-remainder", minRows: 500, largest: 2, collisions: 9, operation: "add" },
+  ];
+  const settings = resolveSettings({ ttTables: 3, ttRanks: 2, ttStandardDeviation: 0.05, interaction: "cat" }, { embeddings });
+  const { tables, interaction } = modelConfig(settings, DATA);
+  const initializer = { kind: "sampled-gaussian", scaling: "variance-matched", standardDeviation: 0.05 };
+  t.deepEqual(tables, [
+    { name: "a", numEmbeddings: 50, embedding: { kind: "tt", ranks: 2, initializer } },
+    { name: "b", numEmbeddings: 10_000, embedding: { kind: "quotient-remainder", collisions: 9, operation: "add" } },
+    { name: "c", numEmbeddings: 700, embedding: { kind: "hash", rows: 40, seed: 3 }, pooling: "mean" },
+  ] as never);
+  t.deepEqual(interaction, { kind: "cat" });
+  const wrong = resolveSettings({}, { embeddings: [{ kind: "removed", tables: ["z"] }] });
+  t.throws(() => modelConfig(wrong, DATA), { code: "E_OPTION", message: /rule 0 names the table "z"; there are a, b, c/ });
+});
+
+test("every kind of embedding has a rule; hot rows are the most accessed, a budget is for the tables of its rule", (t) => {
+  const counts = DATA.cardinalities.map((rows) => Float64Array.from({ length: rows }, (_, i) => (i * 7919) % rows));
+  const of = (rule: object) => {
+    const settings = resolveSettings({}, { embeddings: [{ tables: ["c"], ...rule }] });
+    t.is(needsCounts(settings), "rows" in rule || "budget" in rule);
+    return modelConfig(settings, DATA, counts).tables[2].embedding;
+  };
+  t.deepEqual(of({ kind: "hot-rows", rows: 3 }), {
+    kind: "hot-rows",
+    rows: 3,
+    ids: [697, 698, 699].map((count) => counts[2].indexOf(count)).sort((a, b) => a - b),
+  });
+  t.deepEqual(of({ kind: "low-rank", rank: 2 }), { kind: "low-rank", rank: 2 });
+  t.deepEqual(of({ kind: "mixed-dimension", dimension: 4 }), { kind: "mixed-dimension", dimension: 4 });
+  t.deepEqual(of({ kind: "removed" }), { kind: "removed" });
+  const budget = of({ kind: "tt", budget: "5kB" });
+  t.true(budget.kind === "tt" && Array.isArray(budget.ranks));
+  const mixed = resolveSettings({}, { embeddings: [{ kind: "mixed-dimension", temperature: 0.3 }] });
+  const dimensions = modelConfig(mixed, DATA).tables.map(
+    ({ embedding }) => embedding.kind === "mixed-dimension" && embedding.dimension,
+  );
+  t.deepEqual(dimensions, [16, Math.round(16 * (50 / 10_000) ** 0.3), Math.round(16 * (50 / 700) ** 0.3)]);
 });
 
 test("a budget chooses ranks, shapes and caches by the accesses, and excludes the settings that it replaces", (t) => {

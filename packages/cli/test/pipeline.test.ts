@@ -36,7 +36,14 @@ test("a raw log becomes two trained models and a report, end to end", async (t) 
       ...TT,
     );
     const events = eventsOf(tt);
-    t.deepEqual([...new Set(events.map(({ event }) => event))].sort(), ["engine", "evaluation", "refresh", "step", "trained"]);
+    t.deepEqual([...new Set(events.map(({ event }) => event))].sort(), [
+      "checkpoint",
+      "engine",
+      "evaluation",
+      "refresh",
+      "step",
+      "trained",
+    ]);
     const [trained] = events.filter(({ event }) => event === "trained");
     t.true((trained.embeddingBytes as number) < (trained.uncompressedBytes as number));
     t.true((trained.hitRate as number) > 0);
@@ -88,6 +95,65 @@ test("an interrupted run saves itself, ends with the signal's exit code, and goe
     await run(t, ...settings, "--out", path("parts"), "--resume");
     await run(t, ...settings, "--out", path("whole"));
     t.true(weightsIn(path("parts")).equals(weightsIn(path("whole"))));
+  });
+});
+
+test("a run stops early, tests its best model, keeps the latest checkpoints, and reports itself", async (t) => {
+  await inFolder(async (path) => {
+    await run(t, "generate", path("log.tsv"), "--rows", "3000", "--scale", "0.001");
+    await run(t, "prepare", path("log.tsv"), "--out", path("data"), "--days", "3");
+    const stop = "--epochs 50 --evaluate-every 5 --best-by auc --patience 3 --checkpoint-every 4 --keep-checkpoints 3".split(" ");
+    const fast = SMALL.map((flag) => (flag === "0.02" ? "0.3" : flag));
+    const args = ["train", path("data"), "--out", path("run"), ...fast, ...stop, "--report", path("r.html")];
+    const events = eventsOf(await run(t, ...args, "--json"));
+    const evaluations = events.filter(({ event }) => event === "evaluation");
+    t.is(events.filter(({ event }) => event === "stop").length, 1);
+    const best = evaluations.reduce((a, b) => (Number(b.auc) > Number(a.auc) ? b : a));
+    t.is(evaluations.length - 1 - evaluations.indexOf(best), 3);
+    const trained = events.at(-1);
+    t.is(trained?.testedStep, best.step);
+    t.true(Number(trained?.steps) > Number(best.step));
+    const tested = eventsOf(await run(t, "evaluate", path("run"), path("data"), "--json"))[1];
+    t.like(trained?.test, { auc: tested.auc });
+    const latest = eventsOf(await run(t, "evaluate", path("run"), path("data"), "--which", "latest", "--json"))[1];
+    t.not(latest.auc, tested.auc);
+    t.is(readdirSync(path("run")).filter((file) => file.startsWith("weights-")).length, 4);
+    t.regex(readFileSync(path("r.html"), "utf8"), /AUC on the validation rows/);
+    const [step] = events.filter(({ event }) => event === "step");
+    t.true(Number(step.samplesPerSecond) > 0 && Number(step.secondsLeft) > 0);
+    // What has stopped stays so.
+    const again = eventsOf(await run(t, ...args, "--resume", "--json"));
+    t.false(again.some(({ event }) => event === "step"));
+    t.is((await ttRec(...args.slice(0, 4), ...SMALL, "--patience", "2", "--replace")).code, 2);
+    await run(
+      t,
+      "train",
+      path("data"),
+      "--out",
+      path("rare"),
+      ...SMALL,
+      "--steps",
+      "7",
+      "--epochs",
+      "0",
+      "--unknown-share",
+      "0.3",
+      "--shuffle",
+      "day",
+    );
+    const other = await ttRec(
+      "train",
+      path("data"),
+      "--out",
+      path("rare"),
+      ...SMALL,
+      "--epochs",
+      "1",
+      "--resume",
+      "--shuffle",
+      "day",
+    );
+    t.is(other.code, 4);
   });
 });
 
@@ -144,6 +210,28 @@ test("mistakes end with one line and the exit code of their kind", async (t) => 
   });
 });
 
+test("prepare splits by fractions or ranges of rows too", async (t) => {
+  await inFolder(async (path) => {
+    await run(t, "generate", path("log.tsv"), "--rows", "1000", "--scale", "0.001");
+    const rows = async (out: string, split: string): Promise<unknown> =>
+      eventsOf(await run(t, "prepare", path("log.tsv"), "--out", path(out), "--split", split, "--json")).at(-1)?.rows;
+    t.deepEqual(await rows("a", "fractions=0.1,0.2"), { train: 700, test: 100, validation: 200 });
+    t.deepEqual(await rows("b", "ranges=0:500,600:700,500:600"), { train: 500, test: 100, validation: 100 });
+    for (const split of [
+      "fractions=0.1",
+      "fractions=,0.1",
+      "ranges=0:1,1:2",
+      "ranges=0-1,1-2,2-3",
+      "days",
+      "fractions=0.9,0.9",
+    ]) {
+      t.is((await ttRec("prepare", path("log.tsv"), "--out", path("c"), "--split", split)).code, 2, split);
+    }
+    t.is((await ttRec("prepare", path("log.tsv"), "--out", path("c"), "--split", "fractions=0.1,0.1", "--days", "3")).code, 2);
+    await run(t, "train", path("a"), "--out", path("run"), ...SMALL, "--drop-negatives", "0.5", "--shuffle", "day");
+  });
+});
+
 test("prepare --verify finds a flipped bit, and where it is", async (t) => {
   await inFolder(async (path) => {
     await run(t, "generate", path("log.tsv"), "--rows", "1000", "--scale", "0.001");
@@ -171,6 +259,8 @@ test("a config file gives settings, and its mistakes are named", async (t) => {
     await run(t, "train", path("data"), "--out", path("run"), "--config", path("config.json"), "--batch-size", "60");
     const record = JSON.parse(readFileSync(join(path("run"), "run.json"), "utf8")) as { settings: Record<string, unknown> };
     t.like(record.settings, { embeddingDim: 4, batchSize: 60, ttTables: 2 });
+    const checkpoint = JSON.parse(readFileSync(join(path("run"), "checkpoint.json"), "utf8")) as { settings: object };
+    t.deepEqual(checkpoint.settings, record.settings, "the resolved settings, all of them");
     writeFileSync(path("config.json"), "{");
     t.is((await ttRec("train", path("data"), "--out", path("z"), "--config", path("config.json"))).code, 2);
   });

@@ -95,6 +95,11 @@ test("mistakes in schemas, orders and engines end with one line", async (t) => {
       [2, /--id-order = "random" is not one of/, ["--id-order", "random"]],
       [2, /hash needs a size/, ["--schema", path("good.json"), "--id-order", "hash"]],
       [2, /numbers ids by frequency only/, ["--engine", "duckdb"]],
+      [
+        2,
+        /knows no flags of missing numbers, but I1 has one/,
+        ["--engine", "duckdb", "--id-order", "frequency", "--flag-missing"],
+      ],
       [2, /needs the native engine/, ["--engine", "duckdb", "--schema", path("good.json"), "--id-order", "frequency"]],
     ];
     for (const [code, message, args] of cases) {

@@ -4,6 +4,8 @@ export { verifyDataset } from "./dataset/verify-dataset.ts";
 export type { Shuffle } from "./dataset/window-plan.ts";
 export { type Encoder, openEncoder } from "./dictionary/encoder.ts";
 export { type GenerateOptions, generateLog } from "./generator/generate-log.ts";
+export { tableBytes as dictionaryBytes } from "./learn/id-table.ts";
+export { logRows } from "./log/log-rows.ts";
 export { CRITEO_SCHEMA, type LogSchema } from "./log/log-schema.ts";
 export type { IdColumn, RowBlock } from "./log/row-block.ts";
 export type { LogSource, RowSource, ScanState, SourceFacts, SourceRecipe } from "./log/row-source.ts";
@@ -15,6 +17,7 @@ export type { Compression, PreparedWith, PrepareOptions, PrepareProgress } from 
 export type { SplitByDays, SplitByFractions, SplitByRanges, SplitRule } from "./prepare/split-rows.ts";
 export { arrowSource } from "./table/arrow-source.ts";
 export { delimitedSource } from "./table/delimited-source.ts";
+export { jsonLinesSource } from "./table/json-lines-source.ts";
 export { type NegativeOptions, withNegatives } from "./table/negatives.ts";
 export { type OpenFile, parquetSource } from "./table/parquet-source.ts";
 export {

@@ -129,6 +129,10 @@ test("what duckdb cannot express is refused, and so is a missing package", async
     [{}, /numbers ids by frequency only, but idOrder = first-seen/],
     [{ idOrder: "hash", hashSize: 9 }, /idOrder = hash/],
     [{ idOrder: "frequency", maxBadRows: 1 }, /cannot skip bad rows, but maxBadRows = 1/],
+    [
+      { idOrder: "frequency", schema: { ...schema, dense: ["n"], flags: ["n"] } },
+      /knows no flags of missing numbers, but n has one/,
+    ],
     [{ idOrder: "frequency", schema: { ...schema, wide: ["a"] } }, /but a has texts or lists/],
     [{ idOrder: "frequency", schema: { ...schema, lists: ["b"] } }, /but b has texts or lists/],
   ];

@@ -15,14 +15,19 @@ export interface Batch {
 /** The parts of a data set, by their use. */
 export type Split = "train" | "validation" | "test";
 
+/** How samples are mixed: "total" (or true) over the whole split, "day" within each day of the log, "none" (or false) not at all. */
+export type Shuffle = boolean | "total" | "day" | "none";
+
 /** Which batches to stream. */
 export interface BatchRequest {
   /** Part of the data set. */
   readonly split: Split;
   /** Samples a batch; the last may be shorter. */
   readonly batchSize: number;
-  /** Whether to shuffle; the order is a function of `seed` and `epoch`. */
-  readonly shuffle?: boolean;
+  /** Whether and how to shuffle; the order is a function of `seed` and `epoch`. */
+  readonly shuffle?: Shuffle;
+  /** Share of the samples with label 0 that is left out; `seed` and `epoch` say which. Default 0. */
+  readonly dropNegatives?: number;
   /** Seed of the shuffle. */
   readonly seed?: number;
   /** Pass over the data, from 0. */

@@ -1,45 +1,58 @@
-import {
-  type HostTensor,
-  type NamedTensors,
-  type Rng,
-  type Runtime,
-  type Tensor,
-  TtError,
-  validateUpdateRule,
-} from "@tt-rec/tensor";
+import { type HostTensor, type NamedTensors, type Rng, type Runtime, type Tensor, TtError } from "@tt-rec/tensor";
 import {
   applyTogether,
   type EmbeddingBag,
   forwardTogether,
   type Plan,
   type PreparedStep,
-  prepareTogether,
+  sortTogether,
 } from "@tt-rec/tt-kernels";
 import type { Batch } from "./batch.ts";
 import { checkBatch } from "./check-batch.ts";
+import { DenseLayers } from "./dense-layers.ts";
 import { type DlrmConfig, validateDlrmConfig } from "./dlrm-config.ts";
 import { createTable, type Table, type TTTableMaker } from "./embeddings/create-table.ts";
-import { DotInteraction } from "./layers/dot-interaction.ts";
-import { Mlp, type MlpTrace } from "./layers/mlp.ts";
-import { type OptimizerConfig, updateRule } from "./optimizer.ts";
+import { prepareMeasured, prepareTables } from "./embeddings/prepare-tables.ts";
+import { addTo } from "./layers/add-to.ts";
+import {
+  clipFactor,
+  decayWeights,
+  type OptimizerConfig,
+  type PartRules,
+  partRules,
+  scaled,
+  validateOptimizer,
+} from "./optimizer.ts";
+import { type StepProfile, timed } from "./step-profile.ts";
 
 /** Options of `Dlrm`. */
 export interface DlrmOptions {
   /** Makes the TT tables; default those of the runtime's engine. */
   readonly ttTables?: TTTableMaker;
+  /** Measures the parts of training steps; the tables' forward passes then follow one another by kind, which takes a little longer. */
+  readonly profile?: StepProfile;
 }
 
-/** What the forward pass leaves for the backward pass. */
-interface Trace {
+/** Options of a training step. */
+export interface TrainStepOptions {
+  /** Number of the step, from 1: what schedules and Adam go by. Default 1. */
+  readonly step?: number;
+  /**
+   * Samples that go through the dense layers at a time; the gradient is that of the whole batch, accumulated. Less memory for
+   * activations, which a large batch needs most of. Default: all.
+   */
+  readonly microBatch?: number;
+}
+
+/** A batch on its way through the tables. */
+interface LookedUp {
   readonly plans: readonly Plan[];
-  readonly bottom: MlpTrace | undefined;
-  /** The bottom MLP's output, if any, and one embedding a table. */
-  readonly vectors: readonly Tensor[];
-  readonly top: MlpTrace;
+  /** One embedding a table [B, D]. */
+  readonly embeddings: readonly Tensor[];
 }
 
 /**
- * The deep-learning recommendation model: bottom MLP on dense features, one embedding bag a categorical feature, dot
+ * The deep-learning recommendation model: bottom MLP on dense features, one embedding bag a categorical feature, an
  * interaction of all of them, top MLP, and binary cross-entropy on its logit.
  */
 export class Dlrm {
@@ -47,34 +60,30 @@ export class Dlrm {
   readonly config: DlrmConfig;
   /** What computes: the runtime's engine, and that of the TT tables if it is another. */
   readonly engine: string;
-  /** The tables, in the order of the batch's bags. */
+  /** The tables, in the order of the batch's bags, without those of removed columns. */
   readonly tables: readonly Table[];
   readonly #runtime: Runtime;
-  readonly #bottom: Mlp | undefined;
-  readonly #top: Mlp;
-  readonly #interaction: DotInteraction;
+  readonly #layers: DenseLayers;
+  readonly #profile: StepProfile | undefined;
 
   /**
    * Draws all parameters; each table has a stream of its own, so that one table's choice does not move another's draw. Throws
    * `E_OPTION` if the configuration does not fit together, and what the tables throw.
    */
-  constructor(runtime: Runtime, config: DlrmConfig, rng: Rng, { ttTables }: DlrmOptions = {}) {
+  constructor(runtime: Runtime, config: DlrmConfig, rng: Rng, { ttTables: maker, profile }: DlrmOptions = {}) {
     validateDlrmConfig(config);
-    const { denseFeatures, embeddingDim, bottomMlp, topMlp, tables } = config;
     this.config = config;
     const { engine } = runtime.kernels;
-    this.engine = ttTables === undefined ? engine : `${engine}, TT on ${ttTables.engine}`;
+    this.engine = maker === undefined ? engine : `${engine}, TT on ${maker.engine}`;
     this.#runtime = runtime;
-    this.#bottom = denseFeatures > 0 ? new Mlp(runtime, "bottom", denseFeatures, bottomMlp, true, rng) : undefined;
-    const vectors = tables.length + (denseFeatures > 0 ? 1 : 0);
-    this.#interaction = new DotInteraction(runtime, vectors, embeddingDim, denseFeatures > 0);
-    this.#top = new Mlp(runtime, "top", this.#interaction.outputWidth, topMlp, false, rng);
+    this.#profile = profile;
+    this.#layers = new DenseLayers(runtime, config, rng, profile);
     let ahead = rng.jump();
-    this.tables = tables.map((table) => {
+    this.tables = config.tables.flatMap((table, column) => {
       const stream = ahead;
       // Before the table draws from its stream, since a jump starts where the generator stands.
       ahead = stream.jump();
-      return createTable(runtime, table, embeddingDim, stream, ttTables);
+      return createTable({ runtime, embeddingDim: config.embeddingDim, rng: stream, maker }, table, column) ?? [];
     });
   }
 
@@ -83,30 +92,29 @@ export class Dlrm {
     return this.tables.reduce((sum, { bag }) => sum + bag.bytes, 0);
   }
 
-  /** Bytes of the tables as a deployed model needs them: parameters, and cached rows with their ids. */
+  /** Bytes of the tables as a deployed model needs them: parameters, cached rows with their ids, and index tables. */
   get embeddingParameterBytes(): number {
     return this.tables.reduce((sum, { bag }) => sum + bag.parameterBytes, 0);
   }
 
-  /** Bytes of the MLPs and their optimizer state. */
+  /** Bytes of the dense layers and their optimizer state. */
   get mlpBytes(): number {
-    return this.#denseParameters.reduce((sum, parameter) => sum + parameter.bytes, 0);
+    return this.#layers.parameters.reduce((sum, parameter) => sum + parameter.bytes, 0);
   }
 
   /** Logits [B] of a batch. Throws `E_SHAPE` or the tables' errors on a malformed batch. */
   async score(batch: Batch): Promise<Float32Array> {
     checkBatch(batch, this.config);
-    return this.#runtime.step(async () => (await this.#forward(batch, false)).logits.data.slice());
+    return this.#runtime.step(async () => (await this.#logits(batch)).data.slice());
   }
 
   /** Probabilities [B] of a click. Throws as `score` does. */
   async predict(batch: Batch): Promise<Float32Array> {
     checkBatch(batch, this.config);
     return this.#runtime.step(async () => {
-      const { logits } = await this.#forward(batch, false);
-      const probabilities = this.#runtime.rawScratch(logits.shape);
-      await this.#runtime.kernels.sigmoid(logits, probabilities);
-      return probabilities.data.slice();
+      const logits = await this.#logits(batch);
+      await this.#runtime.kernels.sigmoid(logits, logits);
+      return logits.data.slice();
     });
   }
 
@@ -114,35 +122,37 @@ export class Dlrm {
    * One step of training on a batch; returns its mean loss before the update. Throws `E_NONFINITE`, naming the part,
    * if the loss or a gradient is not finite; then no parameter was written, but caches have counted the accesses.
    */
-  async train(batch: Batch, optimizer: OptimizerConfig): Promise<number> {
+  async train(
+    batch: Batch,
+    optimizer: OptimizerConfig,
+    { step = 1, microBatch = batch.size }: TrainStepOptions = {},
+  ): Promise<number> {
     checkBatch(batch, this.config);
-    const rules = { dense: updateRule(optimizer, "dense"), tt: updateRule(optimizer, "tt") };
-    validateUpdateRule(rules.dense);
-    validateUpdateRule(rules.tt);
+    validateOptimizer(optimizer);
+    for (const [name, value, least] of [
+      ["step", step, 1] as const,
+      ["microBatch", microBatch, batch.size > 0 ? 1 : 0] as const,
+    ]) {
+      if (!(Number.isSafeInteger(value) && value >= least))
+        throw new TtError("E_OPTION", `${name} = ${value} is not a whole number of at least ${least}`);
+    }
     return this.#runtime.step(async () => {
-      const { kernels } = this.#runtime;
-      const { logits, trace } = await this.#forward(batch, true);
-      const gradient = this.#runtime.rawScratch(logits.shape);
-      const loss = await kernels.bceWithLogits(logits, batch.labels, gradient);
-      if (!Number.isFinite(loss)) throw new TtError("E_NONFINITE", `the loss is ${loss}`);
-      const steps = await this.#backward(trace, gradient);
-      await this.#checkFinite(steps);
-      await kernels.update(
-        rules.dense,
-        this.#denseParameters.map((parameter) => parameter.updateBy(rules.dense)),
-      );
-      await applyTogether(
-        this.#runtime,
-        steps,
-        this.tables.map(({ kind }) => rules[kind]),
-      );
+      const { plans, embeddings } = await this.#lookUp(batch, true);
+      const gradients = embeddings.map(({ shape }) => this.#runtime.rawScratch(shape));
+      const loss = await this.#trainDense(batch, embeddings, gradients, microBatch);
+      if (!Number.isFinite(loss)) throw await this.#nonFiniteLoss(loss, embeddings);
+      const { embeddingL2 = 0 } = optimizer;
+      if (embeddingL2 > 0 && batch.size > 0) {
+        for (const [t, e] of embeddings.entries()) await addTo(this.#runtime.kernels, gradients[t], e, embeddingL2 / batch.size);
+      }
+      await this.#update(plans, gradients, optimizer, partRules(optimizer, step));
       return loss;
     });
   }
 
-  /** Parameters and optimizer state by name: `bottom.…`, `top.…`, `table.<name>.…`. The arrays may be views. */
+  /** Parameters and optimizer state by name: `bottom.…`, `cross.…`, `top.…`, `table.<name>.…`. The arrays may be views. */
   async state(): Promise<NamedTensors> {
-    const state = new Map<string, HostTensor>(this.#denseParameters.flatMap((parameter) => parameter.entries()));
+    const state = new Map<string, HostTensor>(this.#layers.parameters.flatMap((parameter) => parameter.entries()));
     for (const { name, bag } of this.tables) {
       for (const [key, tensor] of await bag.state()) state.set(tablePrefix(name) + key, tensor);
     }
@@ -155,7 +165,7 @@ export class Dlrm {
    */
   async load(state: NamedTensors): Promise<void> {
     this.#checkNames(state);
-    for (const parameter of this.#denseParameters) parameter.check(state);
+    for (const parameter of this.#layers.parameters) parameter.check(state);
     for (const { name, bag } of this.tables) {
       const prefix = tablePrefix(name);
       const own = [...state]
@@ -163,12 +173,12 @@ export class Dlrm {
         .map(([key, tensor]) => [key.slice(prefix.length), tensor] as const);
       await bag.load(new Map(own));
     }
-    for (const parameter of this.#denseParameters) parameter.load(state);
+    for (const parameter of this.#layers.parameters) parameter.load(state);
   }
 
   /** Frees all parameters. */
   dispose(): void {
-    for (const parameter of this.#denseParameters) parameter.dispose();
+    for (const parameter of this.#layers.parameters) parameter.dispose();
     for (const { bag } of this.tables) bag.dispose();
   }
 
@@ -176,39 +186,126 @@ export class Dlrm {
     return this.tables.map(({ bag }) => bag);
   }
 
-  get #denseParameters() {
-    return [...(this.#bottom?.parameters ?? []), ...this.#top.parameters];
+  async #logits(batch: Batch): Promise<Tensor> {
+    const { embeddings } = await this.#lookUp(batch, false);
+    return this.#layers.score({ ...batch, embeddings });
   }
 
-  async #forward(batch: Batch, training: boolean): Promise<{ logits: Tensor; trace: Trace }> {
-    const plans = this.tables.map(({ bag }, t) => bag.plan(batch.bags[t], { training }));
-    const vectors: Tensor[] = [];
-    let bottom: MlpTrace | undefined;
-    if (this.#bottom !== undefined) {
-      const dense = this.#runtime.rawScratch([batch.size, this.config.denseFeatures]);
-      dense.data.set(batch.dense);
-      bottom = await this.#bottom.forward(dense);
-      vectors.push(bottom[bottom.length - 1]);
+  async #lookUp({ bags }: Batch, training: boolean): Promise<LookedUp> {
+    const profile = training ? this.#profile : undefined;
+    const planAll = (): Plan[] => this.tables.map(({ bag, column }) => bag.plan(bags[column], { training }));
+    if (profile === undefined) {
+      const plans = planAll();
+      return { plans, embeddings: await forwardTogether(this.#runtime, this.#bags, plans) };
     }
-    vectors.push(...(await forwardTogether(this.#runtime, this.#bags, plans)));
-    const top = await this.#top.forward(await this.#interaction.forward(vectors));
-    return { logits: top[top.length - 1].reshape([batch.size]), trace: { plans, bottom, vectors, top } };
+    const plans = await profile.time("plan", async () => {
+      const planned = planAll();
+      await sortTogether(this.#runtime, this.#bags, planned);
+      return planned;
+    });
+    const embeddings = new Array<Tensor>(plans.length);
+    for (const part of ["uncompressed tables", "TT tables", "cached tables"] as const) {
+      const own = this.tables.flatMap((table, t) => (partOf(table) === part ? [t] : []));
+      if (own.length === 0) continue;
+      const outputs = await profile.time(part, () =>
+        forwardTogether(
+          this.#runtime,
+          own.map((t) => this.tables[t].bag),
+          own.map((t) => plans[t]),
+        ),
+      );
+      for (const [i, t] of own.entries()) embeddings[t] = outputs[i];
+    }
+    return { plans, embeddings };
   }
 
-  async #backward({ plans, bottom, vectors, top }: Trace, gradient: Tensor): Promise<PreparedStep[]> {
-    const columns = gradient.reshape([gradient.size, 1]);
-    const interacted = (await this.#top.backward(top, columns, true)) ?? columns;
-    const vectorGradients = await this.#interaction.backward(vectors, interacted);
-    if (this.#bottom === undefined || bottom === undefined) {
-      return prepareTogether(this.#runtime, this.#bags, plans, vectorGradients);
+  /** Loss of the batch, and gradients of embeddings and dense parameters, from some samples at a time. */
+  async #trainDense(
+    batch: Batch,
+    embeddings: readonly Tensor[],
+    gradients: readonly Tensor[],
+    microBatch: number,
+  ): Promise<number> {
+    const { size, labels, dense } = batch;
+    if (microBatch >= size) return this.#layers.train({ ...batch, embeddings }, size, gradients);
+    const { parameters } = this.#layers;
+    for (const parameter of parameters) parameter.beginSum();
+    let loss = 0;
+    for (let start = 0; start < size; start += microBatch) {
+      const count = Math.min(microBatch, size - start);
+      const part = <T extends Float32Array>(values: T): Float32Array => {
+        const width = values.length / size;
+        return values.subarray(start * width, (start + count) * width);
+      };
+      const rows = (tensors: readonly Tensor[]): Tensor[] => tensors.map((tensor) => tensor.rows(start, count));
+      const input = { size: count, labels: part(labels), dense: part(dense), embeddings: rows(embeddings) };
+      await this.#runtime.scope(async () => {
+        loss += await this.#layers.train(input, size, rows(gradients));
+        if (Number.isFinite(loss)) for (const parameter of parameters) await parameter.addToSum();
+      });
+      if (!Number.isFinite(loss)) return loss;
     }
-    const [dense, ...embeddings] = vectorGradients;
-    await this.#bottom.backward(bottom, dense, false);
-    return prepareTogether(this.#runtime, this.#bags, plans, embeddings);
+    for (const parameter of parameters) parameter.endSum();
+    return loss;
+  }
+
+  /** Checks all gradients, and then writes parameters. */
+  async #update(
+    plans: readonly Plan[],
+    gradients: readonly Tensor[],
+    optimizer: OptimizerConfig,
+    rules: PartRules,
+  ): Promise<void> {
+    const { kernels } = this.#runtime;
+    const { parameters } = this.#layers;
+    const measured = optimizer.clipNorm !== undefined;
+    const prepare = measured ? prepareMeasured : prepareTables;
+    const { steps, sumOfSquares } = await timed(this.#profile, "tables backward", () =>
+      prepare(this.#runtime, this.#bags, plans, gradients),
+    );
+    const squares = await timed(this.#profile, "finiteness", () => this.#checkFinite(steps));
+    const factor = clipFactor(optimizer, sumOfSquares + squares);
+    const { dense, rows, cores, cached } = scaled(rules, factor);
+    await timed(this.#profile, "update", async () => {
+      await decayWeights(kernels, optimizer, parameters, factor);
+      await kernels.update(
+        dense,
+        parameters.map((parameter) => parameter.updateBy(dense)),
+      );
+      const groups = { rows, cores };
+      await applyTogether(
+        this.#runtime,
+        steps,
+        this.tables.map(({ group }) => groups[group]),
+        cached,
+      );
+    });
+  }
+
+  /** Throws `E_NONFINITE` with the name of a part whose gradient is not finite; returns the sum of squares of dense gradients. */
+  async #checkFinite(steps: readonly PreparedStep[]): Promise<number> {
+    for (const [t, { finite }] of steps.entries()) {
+      const { name } = this.tables[t];
+      if (!finite) throw new TtError("E_NONFINITE", `the gradient of table ${name} is not finite`, { tensor: name });
+    }
+    const { parameters } = this.#layers;
+    const sums = await this.#runtime.kernels.sumsOfSquares(parameters.map(({ gradient }) => gradient));
+    const bad = parameters.find((_, i) => !Number.isFinite(sums[i]));
+    if (bad !== undefined) throw new TtError("E_NONFINITE", `the gradient of ${bad.name} is not finite`, { tensor: bad.name });
+    return sums.reduce((a, b) => a + b, 0);
+  }
+
+  /** The error for a loss that is not finite: it names the table whose rows are not, if there is one. */
+  async #nonFiniteLoss(loss: number, embeddings: readonly Tensor[]): Promise<TtError> {
+    const sums = await this.#runtime.kernels.sumsOfSquares(embeddings);
+    const table = this.tables.find((_, t) => !Number.isFinite(sums[t]));
+    if (table === undefined) return new TtError("E_NONFINITE", `the loss is ${loss}`);
+    const { name } = table;
+    return new TtError("E_NONFINITE", `the loss is ${loss}, and rows of table ${name} are not finite`, { tensor: name });
   }
 
   #checkNames(state: NamedTensors): void {
-    const known = new Set(this.#denseParameters.flatMap(({ stateNames }) => stateNames));
+    const known = new Set(this.#layers.parameters.flatMap(({ stateNames }) => stateNames));
     const prefixes = this.tables.map(({ name }) => tablePrefix(name));
     for (const name of state.keys()) {
       if (!known.has(name) && !prefixes.some((prefix) => name.startsWith(prefix))) {
@@ -216,17 +313,12 @@ export class Dlrm {
       }
     }
   }
+}
 
-  async #checkFinite(steps: readonly PreparedStep[]): Promise<void> {
-    for (const [t, { finite }] of steps.entries()) {
-      const { name } = this.tables[t];
-      if (!finite) throw new TtError("E_NONFINITE", `the gradient of table ${name} is not finite`, { tensor: name });
-    }
-    const parameters = this.#denseParameters;
-    const sums = await this.#runtime.kernels.sumsOfSquares(parameters.map(({ gradient }) => gradient));
-    const bad = parameters.find((_, i) => !Number.isFinite(sums[i]));
-    if (bad !== undefined) throw new TtError("E_NONFINITE", `the gradient of ${bad.name} is not finite`, { tensor: bad.name });
-  }
+/** The part of a step that a table's forward pass belongs to. */
+function partOf({ group, cache }: Table): "uncompressed tables" | "TT tables" | "cached tables" {
+  if (cache !== undefined) return "cached tables";
+  return group === "cores" ? "TT tables" : "uncompressed tables";
 }
 
 function tablePrefix(name: string): string {

@@ -1,22 +1,28 @@
 import { isTtError, TtError } from "@tt-rec/tensor";
-import type { CacheMetrics } from "@tt-rec/tt-cache";
-import type { BatchSource, Split } from "./batch.ts";
+import type { BatchSource, Shuffle, Split } from "./batch.ts";
 import type { Dlrm } from "./dlrm.ts";
+import { type BestEvaluation, rankEvaluation, type StoppingRule, stopReason, validateStoppingRule } from "./early-stopping.ts";
 import { evaluate } from "./evaluate.ts";
-import type { BinaryMetrics } from "./metrics/binary-metrics.ts";
 import type { OptimizerConfig } from "./optimizer.ts";
+import type { EvaluationEvent, RefreshEvent, TrainEvent } from "./train-events.ts";
 
 /** What determines a training run, besides the data and the initial model; plain data, kept in checkpoints. */
 export interface TrainingConfig {
-  /** Passes over the training split. */
-  readonly epochs: number;
+  /** Passes over the training split; may be absent if `steps` is given. */
+  readonly epochs?: number;
+  /** Steps after which the run ends, in the middle of an epoch if need be. */
+  readonly steps?: number;
   /** Samples a step. */
   readonly batchSize: number;
+  /** Samples that go through the dense layers at a time; the gradient is that of the whole batch. Default all. */
+  readonly microBatch?: number;
   /** How the parameters follow their gradients. */
   readonly optimizer: OptimizerConfig;
-  /** Whether each epoch sees the training split in another order. */
-  readonly shuffle: boolean;
-  /** Seed of the shuffle. */
+  /** Whether and how each epoch sees the training split in another order. */
+  readonly shuffle: Shuffle;
+  /** Share of the samples with label 0 that an epoch leaves out, others in each. Default 0. */
+  readonly dropNegatives?: number;
+  /** Seed of the shuffle and of what is left out. */
   readonly seed: number;
 }
 
@@ -28,57 +34,20 @@ export interface TrainingProgress {
   readonly epoch: number;
   /** Batches of the present epoch done. */
   readonly batch: number;
+  /** Steps before the last evaluation; absent before the first. */
+  readonly evaluatedAt?: number;
+  /** The best evaluation; absent without a rule that ranks them. */
+  readonly best?: BestEvaluation;
 }
 
 /** Evaluations during a run. */
 export interface EvaluationPlan {
   /** Split to score. */
   readonly split: Split;
-  /** Steps between evaluations; an epoch ends with one in any case. Absent: only after each epoch. */
+  /** Steps between evaluations; an epoch, and the run, end with one in any case. Absent: only then. */
   readonly everySteps?: number;
-}
-
-/** What happens in a run, in order; `progress` is the place right after it. */
-export type TrainEvent = StepEvent | RefreshEvent | EvaluationEvent;
-
-/** A step was taken. */
-export interface StepEvent {
-  /** Names the event. */
-  readonly kind: "step";
-  /** Place after the step. */
-  readonly progress: TrainingProgress;
-  /** Mean loss of the batch before the update, in nats. */
-  readonly loss: number;
-  /** Samples in the batch. */
-  readonly samples: number;
-  /** Wall time of the step in milliseconds, without the reading of the batch. */
-  readonly milliseconds: number;
-}
-
-/** A cache took new rows at the end of the step. */
-export interface RefreshEvent {
-  /** Names the event. */
-  readonly kind: "refresh";
-  /** Place after the step. */
-  readonly progress: TrainingProgress;
-  /** Table of the cache. */
-  readonly table: string;
-  /** The cache's metrics after the refresh. */
-  readonly metrics: CacheMetrics;
-}
-
-/** A split was scored. */
-export interface EvaluationEvent {
-  /** Names the event. */
-  readonly kind: "evaluation";
-  /** Place in the run. */
-  readonly progress: TrainingProgress;
-  /** The split. */
-  readonly split: Split;
-  /** The metrics. */
-  readonly metrics: BinaryMetrics;
-  /** Wall time in milliseconds. */
-  readonly milliseconds: number;
+  /** Which evaluation is the best, and whether the run ends before its time. */
+  readonly stopping?: StoppingRule;
 }
 
 const START: TrainingProgress = { step: 0, epoch: 0, batch: 0 };
@@ -86,7 +55,7 @@ const START: TrainingProgress = { step: 0, epoch: 0, batch: 0 };
 /**
  * Trains a model and tells what happens, one event at a time. The run stands still while its consumer handles an event:
  * that is the moment to save a checkpoint, or to stop early by leaving the loop. Starting `from` the progress of a
- * checkpoint gives the same bits as a run that was never interrupted.
+ * checkpoint gives the same bits as a run that was never interrupted, and ends where that one ends.
  *
  * Throws `E_OPTION` on a bad configuration, and `E_NONFINITE` with the step if training diverges.
  */
@@ -98,38 +67,62 @@ export async function* train(
   from: TrainingProgress = START,
 ): AsyncGenerator<TrainEvent> {
   validateTrainingConfig(config, evaluation);
-  const { epochs, batchSize, shuffle, seed } = config;
+  const { epochs = Number.POSITIVE_INFINITY, steps = Number.POSITIVE_INFINITY, optimizer, microBatch, ...request } = config;
+  const everySteps = evaluation?.everySteps ?? Number.POSITIVE_INFINITY;
   let progress = from;
-  let evaluatedAt: number | undefined;
-  while (progress.epoch < epochs) {
-    const request = { split: "train", batchSize, shuffle, seed, epoch: progress.epoch, start: progress.batch } as const;
-    for await (const batch of source.batches(request)) {
+  const isOver = (): boolean => progress.epoch >= epochs || progress.step >= steps;
+  /** Scores the split once a step; a checkpoint may have been saved between a step and its evaluation. */
+  async function* score(plan: EvaluationPlan): AsyncGenerator<TrainEvent> {
+    if (progress.evaluatedAt === progress.step) return;
+    const event = await evaluationEvent(model, source, plan, progress);
+    progress = event.progress;
+    yield event;
+    const reason = plan.stopping && stopReason(plan.stopping, progress.best);
+    if (reason !== undefined) yield { kind: "stop", progress, reason };
+  }
+  const hasStopped = (): boolean =>
+    evaluation?.stopping !== undefined && stopReason(evaluation.stopping, progress.best) !== undefined;
+
+  if (evaluation !== undefined && progress.step > 0 && progress.step % everySteps === 0) yield* score(evaluation);
+  while (!isOver() && !hasStopped()) {
+    const before = progress.step;
+    const batches = source.batches({ split: "train", ...request, epoch: progress.epoch, start: progress.batch });
+    for await (const batch of batches) {
       const refreshes = countRefreshes(model);
       const started = performance.now();
-      const loss = await model.train(batch, config.optimizer).catch((error: unknown) => {
-        throw atStep(error, progress.step + 1);
+      const step = progress.step + 1;
+      const loss = await model.train(batch, optimizer, { step, ...(microBatch && { microBatch }) }).catch((error: unknown) => {
+        throw atStep(error, step);
       });
       const milliseconds = performance.now() - started;
-      progress = { ...progress, step: progress.step + 1, batch: progress.batch + 1 };
+      progress = { ...progress, step, batch: progress.batch + 1 };
       yield { kind: "step", progress, loss, samples: batch.size, milliseconds };
       yield* refreshEvents(model, refreshes, progress);
-      if (evaluation?.everySteps !== undefined && progress.step % evaluation.everySteps === 0) {
-        yield await evaluationEvent(model, source, evaluation.split, progress);
-        evaluatedAt = progress.step;
-      }
+      if (evaluation !== undefined && progress.step % everySteps === 0) yield* score(evaluation);
+      if (isOver() || hasStopped()) break;
     }
-    progress = { step: progress.step, epoch: progress.epoch + 1, batch: 0 };
-    // The last step of the epoch may just have been evaluated.
-    if (evaluation !== undefined && evaluatedAt !== progress.step)
-      yield await evaluationEvent(model, source, evaluation.split, progress);
+    if (isOver() || hasStopped()) break;
+    if (progress.step === before && progress.batch === 0)
+      throw new TtError("E_EMPTY", "an epoch of the training split has no batch");
+    progress = { ...progress, epoch: progress.epoch + 1, batch: 0 };
+    if (evaluation !== undefined) yield* score(evaluation);
   }
+  // A run that ends by its steps ends in the middle of an epoch.
+  if (evaluation !== undefined && progress.step > 0) yield* score(evaluation);
 }
 
-function validateTrainingConfig({ epochs, batchSize }: TrainingConfig, { everySteps = 1 }: Partial<EvaluationPlan> = {}): void {
-  for (const [name, value] of Object.entries({ epochs, batchSize, everySteps })) {
-    if (!(Number.isSafeInteger(value) && value >= 1))
+function validateTrainingConfig(
+  { epochs, steps, batchSize, microBatch, dropNegatives = 0 }: TrainingConfig,
+  { everySteps, stopping }: Partial<EvaluationPlan> = {},
+): void {
+  if (epochs === undefined && steps === undefined) throw new TtError("E_OPTION", "a run needs epochs or steps");
+  for (const [name, value] of Object.entries({ epochs, steps, batchSize, microBatch, everySteps })) {
+    if (value !== undefined && !(Number.isSafeInteger(value) && value >= 1))
       throw new TtError("E_OPTION", `${name} = ${value} is not a whole number of at least 1`);
   }
+  if (!(dropNegatives >= 0 && dropNegatives < 1))
+    throw new TtError("E_OPTION", `dropNegatives = ${dropNegatives} is not in [0, 1)`);
+  if (stopping !== undefined) validateStoppingRule(stopping);
 }
 
 function atStep(error: unknown, step: number): unknown {
@@ -151,10 +144,13 @@ function* refreshEvents(model: Dlrm, before: readonly number[], progress: Traini
 async function evaluationEvent(
   model: Dlrm,
   source: BatchSource,
-  split: Split,
-  progress: TrainingProgress,
+  { split, stopping }: EvaluationPlan,
+  { best, ...place }: TrainingProgress,
 ): Promise<EvaluationEvent> {
   const started = performance.now();
   const metrics = await evaluate(model, source, split);
-  return { kind: "evaluation", progress, split, metrics, milliseconds: performance.now() - started };
+  const milliseconds = performance.now() - started;
+  const ranked = stopping && rankEvaluation(stopping, best, place.step, metrics);
+  const progress = { ...place, evaluatedAt: place.step, ...(ranked && { best: ranked }) };
+  return { kind: "evaluation", progress, split, metrics, milliseconds, isBest: ranked?.step === place.step };
 }

@@ -34,7 +34,8 @@ import { bitsOf, EMBEDDINGS, OPTIMIZERS, randomBatch, runtime, smallConfig } fro
 import { syntheticSource } from "./synthetic-source.ts";
 
 const KILLS = process.env.TT_REC_LONG ? 200 : 20;
-const FLIPS = process.env.TT_REC_LONG ? 2000 : 200;
+/** Flipped bits of the weights: all of them, or some. */
+const FLIPS = process.env.TT_REC_LONG ? Number.POSITIVE_INFINITY : 200;
 
 const CONFIG: DlrmConfig = smallConfig(EMBEDDINGS.cached);
 /** 37 rows in batches of 8: five steps an epoch, with refreshes of the cache after steps 2, 3, 6 and 9. */
@@ -67,7 +68,7 @@ test.serial("a checkpoint keeps every bit of the model, and says what it belongs
     const loaded = await loadCheckpoint(runtime, directory);
     t.is(bitsOf(await loaded.model.state()), bitsOf(await model.state()));
     const { weights, ...rest } = loaded.manifest;
-    t.deepEqual(rest, { config: model.config, training: RUN, progress: PROGRESS, engine: runtime.kernels.engine });
+    t.deepEqual(rest, { config: model.config, training: RUN, progress: PROGRESS, engine: runtime.kernels.engine, earlier: [] });
     t.is(weights.sha256, await sha256(await bytesOf(directory, weights.name)));
     t.deepEqual(await readManifest(directory), loaded.manifest);
   }
@@ -198,7 +199,7 @@ test.serial("a later version is E_VERSION, another format E_CORRUPT, no checkpoi
   const directory = await savedDirectory();
   const text = new TextDecoder().decode(await bytesOf(directory, "checkpoint.json"));
   const replaced = (a: string, b: string): Directory => fixedFile(new TextEncoder().encode(text.replace(a, b)));
-  await rejectsCode(t, "E_VERSION", loadCheckpoint(runtime, replaced('"version": 1', '"version": 2')), /version 2.*version 1/);
+  await rejectsCode(t, "E_VERSION", loadCheckpoint(runtime, replaced('"version": 2', '"version": 3')), /version 3.*version 2/);
   await rejectsCode(t, "E_CORRUPT", loadCheckpoint(runtime, replaced("tt-rec-checkpoint", "other")), /"other"/);
   await rejectsCode(t, "E_NOT_FOUND", loadCheckpoint(runtime, memoryDirectory()), /checkpoint\.json/);
 });
@@ -208,9 +209,10 @@ test.serial("flipped bits, truncations and surplus bytes of the weights are E_CO
   const name = "weights-1.safetensors";
   const bytes = await bytesOf(directory, name);
   const rng = createRng(5);
-  for (let i = 0; i < FLIPS; i++) {
+  const bits = bytes.length * 8;
+  for (let i = 0; i < Math.min(FLIPS, bits); i++) {
     const damaged = bytes.slice();
-    const bit = Math.floor(rng.uniform() * bytes.length * 8);
+    const bit = FLIPS < bits ? Math.floor(rng.uniform() * bits) : i;
     damaged[bit >> 3] ^= 1 << (bit & 7);
     await directory.commit(name, damaged);
     await rejectsCode(t, "E_CORRUPT", loadCheckpoint(runtime, directory), /weights-1\.safetensors is damaged/);
@@ -246,7 +248,14 @@ test.serial("weights that are whole but another model's are E_MISMATCH", async (
   for (const other of others) {
     const directory = memoryDirectory();
     const weights = await directory.commit("weights-1.safetensors", writeSafetensors(other));
-    const manifest: CheckpointManifest = { config: CONFIG, training: RUN, progress: PROGRESS, engine: "reference", weights };
+    const manifest: CheckpointManifest = {
+      config: CONFIG,
+      training: RUN,
+      progress: PROGRESS,
+      engine: "reference",
+      weights,
+      earlier: [],
+    };
     await directory.commit("checkpoint.json", await sealJson(CHECKPOINT_FORMAT, manifest));
     await rejectsCode(t, "E_MISMATCH", loadCheckpoint(runtime, directory));
   }
@@ -346,3 +355,47 @@ test.serial(
     }
   },
 );
+
+test.serial("the latest models and the best are kept; others are removed, and each loads", async (t) => {
+  const directory = memoryDirectory();
+  let previous: CheckpointManifest | undefined;
+  const bits = new Map<number, string>();
+  const model = await trainedModel(1);
+  for (let step = 1; step <= 6; step++) {
+    await model.train(randomBatch(CONFIG, 7, step), RUN.optimizer);
+    bits.set(step, bitsOf(await model.state()));
+    const progress = { step, epoch: 0, batch: step };
+    previous = await saveCheckpoint(directory, model, RUN, progress, {
+      ...(previous && { previous }),
+      ...{ keep: 2, isBest: step === 2, settings: { lr: 1 } },
+    });
+  }
+  t.deepEqual(
+    [previous?.earlier.map(({ progress }) => progress.step), previous?.best?.progress.step, previous?.progress.step],
+    [[5], 2, 6],
+  );
+  t.is((await directory.list()).length, 4);
+  const [latest, best] = [await loadCheckpoint(runtime, directory), await loadCheckpoint(runtime, directory, { which: "best" })];
+  t.is(bitsOf(await latest.model.state()), bits.get(6) ?? "");
+  t.is(bitsOf(await best.model.state()), bits.get(2) ?? "");
+  t.is(best.saved.progress.step, 2);
+  t.deepEqual(latest.manifest.settings, { lr: 1 });
+
+  // The same step again, because its evaluation was the best: only the manifest is new.
+  const again = await saveCheckpoint(
+    directory,
+    model,
+    RUN,
+    { step: 6, epoch: 1, batch: 0 },
+    {
+      ...(previous && { previous }),
+      ...{ keep: 2, isBest: true },
+    },
+  );
+  t.deepEqual([again.best?.weights, again.weights.name, again.earlier.length], [previous?.weights, previous?.weights.name, 1]);
+  t.is((await directory.list()).length, 3);
+  // A new run in the folder knows nothing of the old one.
+  await saveCheckpoint(directory, model, RUN, PROGRESS);
+  t.is((await directory.list()).length, 2);
+  t.is((await loadCheckpoint(runtime, directory, { which: "best" })).saved.progress.step, PROGRESS.step);
+});

@@ -8,11 +8,32 @@ export const runtime: Runtime = await Runtime.create({ poison: true });
 
 const TT = { kind: "tt", ranks: [2, 3], rowShape: [2, 5, 3], columnShape: [1, 3, 2] } as const;
 
+type EmbeddingName =
+  | "dense"
+  | "tt"
+  | "cached"
+  | "hash"
+  | "qrMult"
+  | "qrAdd"
+  | "qrConcat"
+  | "mixed"
+  | "lowRank"
+  | "hotRows"
+  | "removed";
+
 /** One of each way of storing a table of 29 rows, D = 6. */
-export const EMBEDDINGS: Readonly<Record<"dense" | "tt" | "cached", EmbeddingConfig>> = {
+export const EMBEDDINGS: Readonly<Record<EmbeddingName, EmbeddingConfig>> = {
   dense: { kind: "dense" },
   tt: TT,
   cached: { ...TT, cache: { rows: 7, warmupSteps: 2, refreshEvery: 3 } },
+  hash: { kind: "hash", rows: 11 },
+  qrMult: { kind: "quotient-remainder", collisions: 5 },
+  qrAdd: { kind: "quotient-remainder", collisions: 3, operation: "add" },
+  qrConcat: { kind: "quotient-remainder", collisions: 7, operation: "concat" },
+  mixed: { kind: "mixed-dimension", dimension: 3 },
+  lowRank: { kind: "low-rank", rank: 2 },
+  hotRows: { kind: "hot-rows", rows: 3, ids: [2, 7, 28] },
+  removed: { kind: "removed" },
 };
 
 /** The rules with rates at which the small models below learn. */

@@ -1,13 +1,17 @@
-import { createRng, isTtError } from "@tt-rec/tensor";
+import { createRng, isTtError, type NamedTensors } from "@tt-rec/tensor";
 import { copyState, rejectsCode } from "@tt-rec/testing";
 import test from "ava";
 import {
   type Batch,
   type BatchRequest,
   type BatchSource,
+  type BinaryMetrics,
   Dlrm,
   type DlrmConfig,
   evaluate,
+  evaluateSlices,
+  StepProfile,
+  type StoppingRule,
   type TrainEvent,
   type TrainingConfig,
   type TrainingProgress,
@@ -105,7 +109,7 @@ test.serial("evaluate scores a split in its own order, whatever the batch size, 
   await eventsOf(train(model, SOURCE, RUN));
   const before = bitsOf(await model.state());
   const whole = await evaluate(model, SOURCE, "test");
-  t.deepEqual(await evaluate(model, SOURCE, "test", 5), whole);
+  t.deepEqual(await evaluate(model, SOURCE, "test", { batchSize: 5 }), whole);
   const all = await firstBatch({ split: "test", batchSize: 100 });
   const collector = new BinaryMetricsCollector();
   collector.add(all.labels, await model.score(all));
@@ -252,3 +256,137 @@ test.serial("the place of a gradient that overflows is told with the step", asyn
 async function parameterBits(model: Dlrm): Promise<string> {
   return bitsOf(new Map([...(await model.state())].filter(([name]) => !name.includes(".counter."))));
 }
+
+test.serial("a run of so many steps ends in the middle of an epoch, with an evaluation", async (t) => {
+  const run = { ...RUN, steps: 7 };
+  const all = words(await eventsOf(train(newModel(), SOURCE, run, { split: "test" }))).filter(
+    (word) => !word.startsWith("refresh"),
+  );
+  t.deepEqual(all.slice(-3), ["step 6/1/1", "step 7/1/2", "evaluation 7/1/2"]);
+  const { epochs: _, ...endless } = run;
+  t.is((await eventsOf(train(newModel(), SOURCE, { ...endless, steps: 23 }))).at(-1)?.progress.step, 23);
+  t.deepEqual(
+    await eventsOf(train(newModel(), SOURCE, { ...endless, steps: 23 }, undefined, { step: 23, epoch: 4, batch: 3 })),
+    [],
+  );
+  const { steps: __, ...aimless } = endless;
+  await rejectsCode(t, "E_OPTION", train(newModel(), SOURCE, aimless).next(), /needs epochs or steps/);
+});
+
+/** A plan that stops by its rule, over the events of a run with an evaluation every 2 steps. */
+async function stopped(stopping: StoppingRule, epochs = 30) {
+  const plan = { split: "test", everySteps: 2, stopping } as const;
+  return eventsOf(train(newModel(), SOURCE, { ...RUN, epochs }, plan));
+}
+
+for (const metric of ["auc", "accuracy", "logLoss"] as const) {
+  test.serial(`a run stops early by ${metric}: by a threshold at once, by patience after the best`, async (t) => {
+    const values = (await stopped({ metric }, 6)).flatMap((event) =>
+      event.kind === "evaluation" ? [event.metrics[metric]] : [],
+    );
+    const sign = metric === "logLoss" ? -1 : 1;
+    const better = (a: number, b: number): boolean => sign * a > sign * b;
+    const threshold = values[4];
+    const first = values.findIndex((value) => value === threshold || better(value, threshold));
+    const events = await stopped({ metric, threshold }, 6);
+    t.is(events.at(-1)?.kind, "stop");
+    t.is(events.filter(({ kind }) => kind === "evaluation").length, first + 1);
+
+    const patient = await stopped({ metric, patience: 3 }, 60);
+    const seen = patient.flatMap((event) => (event.kind === "evaluation" ? [event] : []));
+    const end = patient.at(-1);
+    t.true(end?.kind === "stop" && end.reason.includes("3 evaluations"), JSON.stringify(end));
+    const best = seen.reduce((a, b) => (better(b.metrics[metric], a.metrics[metric]) ? b : a));
+    t.deepEqual(end?.progress.best, { step: best.progress.step, value: best.metrics[metric], since: 3 });
+    t.is(seen.length - 1 - seen.indexOf(best), 3);
+    t.true(best.isBest);
+    t.false(seen.at(-1)?.isBest);
+  });
+}
+
+test.serial("a gain below minDelta is none, and without patience or a threshold a run is ranked but not stopped", async (t) => {
+  const events = await stopped({ metric: "auc", patience: 2, minDelta: 1 });
+  t.is(events.filter(({ kind }) => kind === "evaluation").length, 3);
+  const ranked = await stopped({ metric: "auc" }, 4);
+  t.is(ranked.filter(({ kind }) => kind === "stop").length, 0);
+  t.true(ranked.some((event) => event.kind === "evaluation" && event.isBest));
+});
+
+test.serial("resumed from any step, before or after its evaluation, a run stops where the whole one does", async (t) => {
+  const plan = { split: "test", everySteps: 2, stopping: { metric: "auc", patience: 2 } } as const;
+  const run = { ...RUN, epochs: 40 };
+  const whole = await eventsOf(train(newModel(), SOURCE, run, plan));
+  const last = whole.at(-1)?.progress;
+  const model = newModel();
+  const states: [TrainingProgress, NamedTensors][] = [];
+  for await (const event of train(model, SOURCE, run, plan)) states.push([event.progress, copyState(await model.state())]);
+  t.true(states.length > 10);
+  for (const [progress, state] of states) {
+    const resumed = newModel(5);
+    await resumed.load(state);
+    const rest = await eventsOf(train(resumed, SOURCE, run, plan, progress));
+    t.deepEqual(rest.at(-1)?.progress ?? progress, last, `from ${JSON.stringify(progress)}`);
+    resumed.dispose();
+  }
+});
+
+test.serial("a bad stopping rule is E_OPTION before any step, an epoch without batches E_EMPTY", async (t) => {
+  for (const stopping of [
+    { metric: "f1" as "auc" },
+    { metric: "auc", patience: 0 },
+    { metric: "auc", minDelta: -1 },
+    { metric: "auc", threshold: Number.NaN },
+  ] satisfies StoppingRule[]) {
+    await rejectsCode(t, "E_OPTION", train(newModel(), SOURCE, RUN, { split: "test", stopping }).next());
+  }
+  await rejectsCode(t, "E_OPTION", train(newModel(), SOURCE, { ...RUN, dropNegatives: 1 }).next(), /dropNegatives = 1/);
+  const empty: BatchSource = { rows: () => 0, async *batches() {} };
+  await rejectsCode(t, "E_EMPTY", train(newModel(), empty, RUN).next());
+});
+
+test.serial("slices of a table sum up to the whole", async (t) => {
+  const model = newModel();
+  const slices = await evaluateSlices(model, SOURCE, "test", 1, 4);
+  const whole = await evaluate(model, SOURCE, "test");
+  t.is(slices.length, 5);
+  t.is(slices.at(-1)?.value, undefined);
+  const sum = (of: (metrics: BinaryMetrics) => number): number => slices.reduce((total, { metrics }) => total + of(metrics), 0);
+  t.is(
+    sum(({ rows }) => rows),
+    whole.rows,
+  );
+  t.true(Math.abs(sum(({ rows, logLoss }) => rows * logLoss) - whole.rows * whole.logLoss) < 1e-9);
+  await rejectsCode(t, "E_INDEX", evaluateSlices(model, SOURCE, "test", 2, 4));
+});
+
+test.serial("an AUC from a histogram is within the error that it states", async (t) => {
+  const model = newModel();
+  const exact = await evaluate(model, SOURCE, "test");
+  const { auc, aucError = 0, ...rest } = await evaluate(model, SOURCE, "test", { aucBins: 50 });
+  t.true(aucError > 0 && Math.abs(auc - exact.auc) <= aucError + 1e-12);
+  const { auc: _, ...others } = exact;
+  t.deepEqual(rest, others);
+});
+
+test.serial("a profile tells the time of each part of the steps, and changes no bit", async (t) => {
+  const profile = new StepProfile();
+  const [plain, watched] = [newModel(), new Dlrm(runtime, CONFIG, createRng(1), { profile })];
+  await eventsOf(train(plain, SOURCE, RUN));
+  const started = performance.now();
+  await eventsOf(train(watched, SOURCE, RUN, { split: "test" }));
+  const elapsed = performance.now() - started;
+  t.is(bitsOf(await watched.state()), bitsOf(await plain.state()));
+  t.deepEqual(
+    [...profile.milliseconds.keys()],
+    [
+      ...["plan", "uncompressed tables", "cached tables", "MLPs", "interaction", "loss"],
+      ...["MLPs backward", "interaction backward", "tables backward", "finiteness", "update"],
+    ],
+  );
+  const times = [...profile.milliseconds.values()];
+  t.true(times.every((time) => time > 0));
+  t.true(times.reduce((a, b) => a + b, 0) < elapsed);
+  const tt = new StepProfile();
+  await eventsOf(train(new Dlrm(runtime, smallConfig(EMBEDDINGS.tt), createRng(1), { profile: tt }), SOURCE, RUN));
+  t.true(tt.milliseconds.has("TT tables") && !tt.milliseconds.has("cached tables"));
+});

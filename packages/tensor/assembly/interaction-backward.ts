@@ -20,7 +20,7 @@ function sampleGradients(args: InteractionArgs, sample: i32, x: usize, bytes: us
   const own = <usize>args.dim * 4;
   const row = rowAt(args, sample);
   const g = args.passThrough != 0 ? row + own : row;
-  const wide = own & ~63;
+  const wide: usize = args.self != 0 ? 0 : own & ~63;
   for (let i = 0; i < count; i += 2) {
     const pair = i + 1 < count;
     const s = load<usize>(args.gradients + <usize>i * 4) + <usize>sample * own;
@@ -31,8 +31,8 @@ function sampleGradients(args: InteractionArgs, sample: i32, x: usize, bytes: us
       else single16(g, i, count, x + at, bytes, s + at);
     }
     for (; at < own; at += 16) {
-      storePart(s + at, single4(g, i, count, x + at, bytes), own - at);
-      if (pair) storePart(t + at, single4(g, i + 1, count, x + at, bytes), own - at);
+      storePart(s + at, single4(g, i, count, args.self, x + at, bytes), own - at);
+      if (pair) storePart(t + at, single4(g, i + 1, count, args.self, x + at, bytes), own - at);
     }
   }
   if (args.passThrough != 0) {
@@ -127,12 +127,14 @@ function single16(g: usize, i: i32, count: i32, x: usize, bytes: usize, s: usize
 }
 
 /** Four elements of the gradient of vector i. */
-function single4(g: usize, i: i32, count: i32, x: usize, bytes: usize): v128 {
+function single4(g: usize, i: i32, count: i32, self: i32, x: usize, bytes: usize): v128 {
   let sums = f32x4.splat(0);
   for (let k = 0; k < count; k++, x += bytes) {
-    if (k == i) continue;
-    const at = g + <usize>(i > k ? triangle(i) + k : triangle(k) + i) * 4;
-    sums = madd(v128.load_splat<f32>(at), v128.load(x), sums);
+    if (k == i && self == 0) continue;
+    const at = g + <usize>(i > k ? triangle(i + self) + k : triangle(k + self) + i) * 4;
+    const y = v128.load(x);
+    // A vector is both factors of its own product.
+    sums = madd(v128.load_splat<f32>(at), k == i ? f32x4.add(y, y) : y, sums);
   }
   return sums;
 }

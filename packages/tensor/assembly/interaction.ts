@@ -3,7 +3,8 @@ import { madd, sumLanes } from "./simd";
 /**
  * The products of all pairs of a sample's vectors, and their gradients. Units are blocks of 16 samples.
  *
- *     row of `rows`: the first vector, if passThrough, then ⟨x_i, x_k⟩ for i = 1 …, k < i: the strictly lower triangle
+ *     row of `rows`: the first vector, if passThrough, then ⟨x_i, x_k⟩ for i = 1 …, k < i: the strictly lower triangle;
+ *                    with self, for i = 0 …, k ≤ i
  *     scratch:       a place a unit for the vectors of one sample, [count, dim rounded up to 4], filled up with zeros
  *
  * The copy halves the time: vectors of different tensors often lie a multiple of 4 KiB apart (128 samples of 16 elements
@@ -19,6 +20,7 @@ export class InteractionArgs {
   count: i32;
   dim: i32;
   passThrough: i32;
+  self: i32; // 1 with the diagonal, else 0
 }
 
 /** Samples of a unit. */
@@ -33,7 +35,7 @@ export function triangle(i: i32): i32 {
 // @ts-ignore: decorator
 @inline
 export function rowAt(args: InteractionArgs, sample: i32): usize {
-  const width = triangle(args.count) + (args.passThrough != 0 ? args.dim : 0);
+  const width = triangle(args.count + args.self) + (args.passThrough != 0 ? args.dim : 0);
   return args.rows + <usize>sample * 4 * width;
 }
 
@@ -74,21 +76,22 @@ export function dotInteraction(record: usize, begin: i32, end: i32): void {
         const stop = to + <usize>args.dim * 4;
         for (let from = x; to < stop; to += 4, from += 4) store<f32>(to, load<f32>(from));
       }
-      multiplyPairs(x, args.count, bytes, to);
+      multiplyPairs(x, args.count, args.self, bytes, to);
     }
   }
 }
 
 /** Writes the triangle of products of `count` vectors. */
-function multiplyPairs(x: usize, count: i32, bytes: usize, to: usize): void {
-  for (let i = 1; i < count; i++) {
+function multiplyPairs(x: usize, count: i32, self: i32, bytes: usize, to: usize): void {
+  for (let i = 1 - self; i < count; i++) {
     const y = x + <usize>i * bytes;
-    // Products beyond k < i are overwritten by the next row; the last two rows have no such room.
-    const whole = (i + 3 <= count ? i + 3 : i) & ~3;
+    const products = i + self;
+    // Products beyond them are overwritten by the next row; the last rows have no such room.
+    const whole = (products + 3 <= count ? products + 3 : products) & ~3;
     let k = 0;
     for (; k < whole; k += 4) fourDots(y, x + <usize>k * bytes, bytes, to + 4 * k);
-    for (; k < i; k++) store<f32>(to + 4 * k, dot(y, x + <usize>k * bytes, bytes));
-    to += 4 * i;
+    for (; k < products; k++) store<f32>(to + 4 * k, dot(y, x + <usize>k * bytes, bytes));
+    to += 4 * products;
   }
 }
 

@@ -8,15 +8,20 @@ import { sumLanes } from "./simd";
 class UpdateArgs {
   weights: usize; // [count]
   gradient: usize; // [count]
-  state: usize; // [count] for adagrad, [slices] for rowWiseAdagrad
+  state: usize; // [count], [2, count] for adam, [slices] for rowWiseAdagrad
   count: i32; // elements, or slices for rowWiseAdagrad
   sliceSize: i32; // elements of a slice, for rowWiseAdagrad
-  rate: f32; // learningRate · scale
-  scale: f32; // factor on the gradient, for Adagrad's accumulators
+  rate: f32; // factor on the direction
+  scale: f32; // factor on the gradient in the accumulators
   eps: f32;
+  decay1: f32; // of the velocity or the mean gradient
+  decay2: f32; // of the mean square
+  gain1: f32; // 1 − decay1
+  gain2: f32; // 1 − decay2
+  rootFactor: f32; // on the root of the mean square
 }
 
-/** Elements of a unit of `sgd` and `adagrad`. */
+/** Elements of a unit of all but `rowWiseAdagrad`. */
 const BLOCK: i32 = 16384;
 
 /** `w -= rate · g` on the units [begin, end). */
@@ -58,6 +63,65 @@ export function adagrad(record: usize, begin: i32, end: i32): void {
     const sum = load<f32>(h) + scaled * scaled;
     store<f32>(h, sum);
     store<f32>(w, load<f32>(w) - (args.rate * gradient) / (sqrt<f32>(sum) + args.eps));
+  }
+}
+
+/** `v = decay1 · v + scale · g; w -= rate · v` on the units [begin, end). */
+export function momentum(record: usize, begin: i32, end: i32): void {
+  const args = changetype<UpdateArgs>(record);
+  const first = <usize>begin * 4 * BLOCK;
+  let w = args.weights + first;
+  let g = args.gradient + first;
+  let v = args.state + first;
+  const stop = args.weights + <usize>min(end * BLOCK, args.count) * 4;
+  const rates = f32x4.splat(args.rate);
+  const scales = f32x4.splat(args.scale);
+  const decays = f32x4.splat(args.decay1);
+  for (; w + 16 <= stop; w += 16, g += 16, v += 16) {
+    const velocity = f32x4.add(f32x4.mul(decays, v128.load(v)), f32x4.mul(scales, v128.load(g)));
+    v128.store(v, velocity);
+    v128.store(w, f32x4.sub(v128.load(w), f32x4.mul(rates, velocity)));
+  }
+  for (; w < stop; w += 4, g += 4, v += 4) {
+    const velocity = args.decay1 * load<f32>(v) + args.scale * load<f32>(g);
+    store<f32>(v, velocity);
+    store<f32>(w, load<f32>(w) - args.rate * velocity);
+  }
+}
+
+/** Adam on the units [begin, end); the mean squares lie behind all mean gradients. */
+export function adam(record: usize, begin: i32, end: i32): void {
+  const args = changetype<UpdateArgs>(record);
+  const first = <usize>begin * 4 * BLOCK;
+  const squares = <usize>args.count * 4;
+  let w = args.weights + first;
+  let g = args.gradient + first;
+  let m = args.state + first;
+  const stop = args.weights + <usize>min(end * BLOCK, args.count) * 4;
+  const rates = f32x4.splat(args.rate);
+  const scales = f32x4.splat(args.scale);
+  const eps = f32x4.splat(args.eps);
+  const decays1 = f32x4.splat(args.decay1);
+  const decays2 = f32x4.splat(args.decay2);
+  const gains1 = f32x4.splat(args.gain1);
+  const gains2 = f32x4.splat(args.gain2);
+  const roots = f32x4.splat(args.rootFactor);
+  for (; w + 16 <= stop; w += 16, g += 16, m += 16) {
+    const scaled = f32x4.mul(scales, v128.load(g));
+    const mean = f32x4.add(f32x4.mul(decays1, v128.load(m)), f32x4.mul(gains1, scaled));
+    const square = f32x4.add(f32x4.mul(decays2, v128.load(m + squares)), f32x4.mul(gains2, f32x4.mul(scaled, scaled)));
+    v128.store(m, mean);
+    v128.store(m + squares, square);
+    const root = f32x4.add(f32x4.mul(f32x4.sqrt(square), roots), eps);
+    v128.store(w, f32x4.sub(v128.load(w), f32x4.div(f32x4.mul(rates, mean), root)));
+  }
+  for (; w < stop; w += 4, g += 4, m += 4) {
+    const scaled = args.scale * load<f32>(g);
+    const mean = args.decay1 * load<f32>(m) + args.gain1 * scaled;
+    const square = args.decay2 * load<f32>(m + squares) + args.gain2 * (scaled * scaled);
+    store<f32>(m, mean);
+    store<f32>(m + squares, square);
+    store<f32>(w, load<f32>(w) - (args.rate * mean) / (sqrt<f32>(square) * args.rootFactor + args.eps));
   }
 }
 

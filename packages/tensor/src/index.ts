@@ -1,5 +1,5 @@
 export type { Blas } from "./blas/blas.ts";
-export type { DenseKernels, GemmLayout, GemmOptions, Update } from "./dense/kernels.ts";
+export type { DenseKernels, GemmLayout, GemmOptions, LossOptions, Update } from "./dense/kernels.ts";
 export { floatBits, type Kernel, type KernelHost, type KernelModule, type Task, type Workspace } from "./engine/kernel-host.ts";
 export type { SimdBuild } from "./engine/kernel-module.ts";
 export { ERROR_CODES, type ErrorCode, type ErrorPlace, isTtError, TtError } from "./errors.ts";
@@ -25,8 +25,11 @@ export { readSealedJson, type SealedFormat, sealJson } from "./sealed-json.ts";
 export { type Lifetime, type Memory, Tensor } from "./tensor.ts";
 export {
   type AdagradRule,
-  epsOf,
+  type AdamRule,
+  type MomentumRule,
   type RowWiseAdagradRule,
+  type RuleNumbers,
+  ruleNumbers,
   type SgdRule,
   type UpdateRule,
   validateUpdateRule,

@@ -7,10 +7,15 @@ import type { UpdateRule } from "./update-rule.ts";
 export type StatefulKind = Exclude<UpdateRule["kind"], "sgd">;
 
 /** Prefix of the accumulators' names in a state, by the rule that keeps them. */
-const STATE_PREFIXES: Readonly<Record<StatefulKind, string>> = { adagrad: "adagrad.", rowWiseAdagrad: "rowWiseAdagrad." };
+const STATE_PREFIXES: Readonly<Record<StatefulKind, string>> = {
+  adagrad: "adagrad.",
+  rowWiseAdagrad: "rowWiseAdagrad.",
+  momentum: "momentum.",
+  adam: "adam.",
+};
 
 /** The rules that keep accumulators. */
-export const STATEFUL_KINDS: readonly StatefulKind[] = ["adagrad", "rowWiseAdagrad"];
+export const STATEFUL_KINDS: readonly StatefulKind[] = ["adagrad", "rowWiseAdagrad", "momentum", "adam"];
 
 /** Name and shape of trainable weights, and of the optimizer state that may belong to them, wherever the numbers live. */
 export class ParameterLayout {
@@ -44,9 +49,10 @@ export class ParameterLayout {
     return STATE_PREFIXES[kind] + this.name;
   }
 
-  /** Extents of the accumulators of a rule: one an element, or one a slice. */
+  /** Extents of the accumulators of a rule: one an element, two an element for Adam, or one a slice. */
   stateShape(kind: StatefulKind): readonly number[] {
-    return kind === "adagrad" ? this.shape : this.shape.slice(0, 1);
+    if (kind === "rowWiseAdagrad") return this.shape.slice(0, 1);
+    return kind === "adam" ? [2, ...this.shape] : this.shape;
   }
 
   /** Throws `E_MISMATCH` unless a state has the weights, and whatever it has of this parameter in the right shape. */

@@ -52,8 +52,11 @@ export class Parameter extends ParameterLayout {
   /** Forgets the optimizer state of some slices. */
   resetState(slices: Uint32Array): void {
     for (const [kind, { data }] of this.#accumulators) {
-      const size = kind === "adagrad" ? this.sliceSize : 1;
-      for (const slice of slices) data.fill(0, slice * size, (slice + 1) * size);
+      const size = kind === "rowWiseAdagrad" ? 1 : this.sliceSize;
+      // Adam's mean squares follow all its mean gradients.
+      for (let start = 0; start < data.length; start += size * this.shape[0]) {
+        for (const slice of slices) data.fill(0, start + slice * size, start + (slice + 1) * size);
+      }
     }
   }
 

@@ -163,6 +163,20 @@ export class Runtime {
     }
   }
 
+  /** Inside a step: runs `body`, and ends the life of the scratch tensors made in it. Throws `E_STEP` when no step is open. */
+  async scope<T>(body: () => Promise<T>): Promise<T> {
+    if (!this.#stepOpen) throw new TtError("E_STEP", "a scope is a part of a step: call it inside runtime.step(async () => …)");
+    const [outer, mark] = [this.#scratchLife, this.#scratch.mark()];
+    this.#scratchLife = { alive: true };
+    try {
+      return await body();
+    } finally {
+      this.#scratchLife.alive = false;
+      this.#scratchLife = outer;
+      this.#scratch.reset(this.#poison, mark);
+    }
+  }
+
   /** The life of the open step's scratch memory: what is derived from it may be used again while it is alive. */
   get scratchLife(): Readonly<Lifetime> {
     return this.#scratchLife;

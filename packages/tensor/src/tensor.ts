@@ -73,6 +73,16 @@ export class Tensor {
     return new Tensor(shape, this.memory, this.byteOffset, this.#lifetime);
   }
 
+  /** Rows [start, start + count) of the first axis, as a view. Throws `E_SHAPE` if there are not as many. */
+  rows(start: number, count: number): Tensor {
+    const [extent, ...rest] = this.shape;
+    if (!(start >= 0 && count >= 0 && start + count <= extent)) {
+      throw new TtError("E_SHAPE", `the tensor of shape [${this.shape}] has no rows ${start} to ${start + count}`);
+    }
+    const offset = start * sizeOfShape(rest) * Float32Array.BYTES_PER_ELEMENT;
+    return new Tensor([count, ...rest], this.memory, this.byteOffset + offset, this.#lifetime);
+  }
+
   /** Frees a parameter; views and reshapes of it die too. Calling it twice is harmless. */
   dispose(): void {
     if (!this.#lifetime.alive) return;

@@ -7,13 +7,20 @@ import { crews, engines } from "./dense-engines.ts";
 const RUNS = process.env.TT_REC_LONG ? 1000 : 60;
 
 /** The interaction by its definition, in float64: vectors one after the other, [V, B, D]. */
-function interaction(x: Float64Array, vectors: number, samples: number, dim: number, passThrough: boolean): number[] {
+function interaction(
+  x: Float64Array,
+  vectors: number,
+  samples: number,
+  dim: number,
+  passThrough: boolean,
+  self: boolean,
+): number[] {
   const at = (v: number, b: number): Float64Array => x.subarray((v * samples + b) * dim, (v * samples + b + 1) * dim);
   const out: number[] = [];
   for (let b = 0; b < samples; b++) {
     if (passThrough) out.push(...at(0, b));
-    for (let i = 1; i < vectors; i++) {
-      for (let k = 0; k < i; k++) out.push(at(i, b).reduce((sum, value, j) => sum + value * at(k, b)[j], 0));
+    for (let i = 0; i < vectors; i++) {
+      for (let k = 0; k < (self ? i + 1 : i); k++) out.push(at(i, b).reduce((sum, value, j) => sum + value * at(k, b)[j], 0));
     }
   }
   return out;
@@ -24,6 +31,7 @@ const cases = fc.record({
   samples: fc.constantFrom(1, 3, 7),
   dim: fc.constantFrom(1, 2, 3, 4, 5, 12, 16, 19, 32, 39),
   passThrough: fc.boolean(),
+  self: fc.boolean(),
   seed: fc.nat(),
 });
 
@@ -33,7 +41,7 @@ for (const { kernels, name, of, normal } of engines) {
 
   test(`${name}: the interaction agrees with its definition, and its gradient with finite differences`, async (t) => {
     await fc.assert(
-      fc.asyncProperty(cases, async ({ vectors, samples, dim, passThrough, seed }) => {
+      fc.asyncProperty(cases, async ({ vectors, samples, dim, passThrough, self, seed }) => {
         const rng = createRng(seed);
         // Numbers above 0, so that no sum cancels: then rounding is small against the result, however few elements it has.
         const positive = (shape: readonly number[]): Tensor =>
@@ -42,21 +50,24 @@ for (const { kernels, name, of, normal } of engines) {
             Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => 0.1 + 0.9 * rng.uniform()),
           );
         const x = Array.from({ length: vectors }, () => positive([samples, dim]));
-        const width = (passThrough ? dim : 0) + (vectors * (vectors - 1)) / 2;
+        const width = (passThrough ? dim : 0) + (vectors * (vectors + (self ? 1 : -1))) / 2;
         const out = filled([samples, width]);
-        await kernels.dotInteraction(x, passThrough, out);
+        await kernels.dotInteraction(x, passThrough, out, self);
         const stacked = Float64Array.from(x.flatMap(({ data }) => [...data]));
-        if (width > 0) allClose(t, out.data, interaction(stacked, vectors, samples, dim, passThrough), 2e-6);
+        if (width > 0) allClose(t, out.data, interaction(stacked, vectors, samples, dim, passThrough, self), 2e-6);
 
         const gradient = positive([samples, width]);
         const gradients = x.map(() => filled([samples, dim]));
-        await kernels.dotInteractionBackward(x, passThrough, gradient, gradients);
+        await kernels.dotInteractionBackward(x, passThrough, gradient, gradients, self);
         const actual = gradients.flatMap(({ data }) => [...data]);
         if (width === 0) return t.true(actual.every((value) => value === 0));
         // Quadratic in all of its arguments together, so that central differences have no error but rounding.
         if (stacked.length > 300) return undefined;
         const weighted = (values: Float64Array): number =>
-          interaction(values, vectors, samples, dim, passThrough).reduce((sum, value, i) => sum + value * gradient.data[i], 0);
+          interaction(values, vectors, samples, dim, passThrough, self).reduce(
+            (sum, value, i) => sum + value * gradient.data[i],
+            0,
+          );
         allClose(t, actual, finiteDifferences(weighted, stacked), 1e-5);
         return undefined;
       }),

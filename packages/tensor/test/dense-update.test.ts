@@ -10,6 +10,10 @@ const RULES: readonly UpdateRule[] = [
   { kind: "adagrad", learningRate: 0.2, eps: 0.1, scale: 0.5 },
   { kind: "rowWiseAdagrad", learningRate: 0.2 },
   { kind: "rowWiseAdagrad", learningRate: 0.2, eps: 0.1, scale: 0.5 },
+  { kind: "momentum", learningRate: 0.3, momentum: 0.75 },
+  { kind: "momentum", learningRate: 0.3, momentum: 0.5, scale: 0.25 },
+  { kind: "adam", learningRate: 0.2, step: 1 },
+  { kind: "adam", learningRate: 0.2, step: 7, beta1: 0.5, beta2: 0.75, eps: 0.1, scale: 0.5 },
 ];
 
 const SHAPES = [[7], [1], [3, 5], [2, 3, 19], [211, 97], [5, 16_411], [0, 3], [3, 0], []];
@@ -18,7 +22,9 @@ const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * 
 
 /** The shape of the accumulators; undefined without any. */
 function stateShape({ kind }: UpdateRule, shape: readonly number[]): readonly number[] | undefined {
-  return kind === "sgd" ? undefined : kind === "adagrad" ? shape : shape.slice(0, 1);
+  if (kind === "sgd") return undefined;
+  if (kind === "rowWiseAdagrad") return shape.slice(0, 1);
+  return kind === "adam" ? [2, ...shape] : shape;
 }
 
 /** The rules by their formulas, in float64. */
@@ -29,11 +35,28 @@ function expectedUpdate(rule: UpdateRule, slice: number, w: Float64Array, g: Flo
       h[i] += g.subarray(i * slice, (i + 1) * slice).reduce((sum, x) => sum + (scale * x) ** 2 / slice, 0);
     }
   }
-  for (let i = 0; i < w.length; i++) {
-    if (rule.kind === "adagrad") h[i] += (scale * g[i]) ** 2;
-    const root =
-      rule.kind === "sgd" ? 1 : Math.sqrt(h[rule.kind === "adagrad" ? i : Math.floor(i / slice)]) + (rule.eps ?? 1e-10);
-    w[i] -= (learningRate * scale * g[i]) / root;
+  for (let i = 0; i < w.length; i++) w[i] -= learningRate * direction(rule, slice, i, scale * g[i], h, w.length);
+}
+
+/** What element i goes along, after its accumulators have taken its gradient. */
+function direction(rule: UpdateRule, slice: number, i: number, g: number, h: Float64Array, count: number): number {
+  switch (rule.kind) {
+    case "sgd":
+      return g;
+    case "momentum":
+      h[i] = rule.momentum * h[i] + g;
+      return h[i];
+    case "adagrad":
+      h[i] += g ** 2;
+      return g / (Math.sqrt(h[i]) + (rule.eps ?? 1e-10));
+    case "rowWiseAdagrad":
+      return g / (Math.sqrt(h[Math.floor(i / slice)]) + (rule.eps ?? 1e-10));
+    case "adam": {
+      const { beta1 = 0.9, beta2 = 0.999, eps = 1e-8, step } = rule;
+      h[i] = beta1 * h[i] + (1 - beta1) * g;
+      h[count + i] = beta2 * h[count + i] + (1 - beta2) * g ** 2;
+      return h[i] / (1 - beta1 ** step) / (Math.sqrt(h[count + i] / (1 - beta2 ** step)) + eps);
+    }
   }
 }
 
@@ -62,9 +85,9 @@ for (const { kernels, name, of, normal } of engines) {
   }
 
   test(`${name}: a gradient that was always 0 leaves the weights alone, however small eps is`, async (t) => {
-    for (const kind of ["adagrad", "rowWiseAdagrad"] as const) {
-      const [weights, gradient, state] = [of([5], [1, 2, 3, 4, 5]), of([5], []), of([5], [])];
-      await kernels.update({ kind, learningRate: 1, eps: 1e-60 }, [{ weights, gradient, state }]);
+    for (const kind of ["adagrad", "rowWiseAdagrad", "adam"] as const) {
+      const [weights, gradient, state] = [of([5], [1, 2, 3, 4, 5]), of([5], []), of(kind === "adam" ? [2, 5] : [5], [])];
+      await kernels.update({ kind, learningRate: 1, eps: 1e-60, step: 1 }, [{ weights, gradient, state }]);
       t.deepEqual([...weights.data], [1, 2, 3, 4, 5]);
     }
   });
@@ -78,6 +101,7 @@ for (const { kernels, name, of, normal } of engines) {
     await refuses("E_SHAPE", /weights \[2,3\] with a gradient \[5\]/, adagrad, { gradient: tensor([5]) });
     await refuses("E_SHAPE", /needs 6 accumulators, not 2/, adagrad, { state: tensor([2]) });
     await refuses("E_SHAPE", /needs 2 accumulators, not 6/, { kind: "rowWiseAdagrad", learningRate: 1 }, {});
+    await refuses("E_SHAPE", /needs 12 accumulators, not 6/, { kind: "adam", learningRate: 1, step: 1 }, {});
     await refuses("E_OPTION", /adagrad needs accumulators/, adagrad, { state: undefined });
     await refuses("E_OPTION", /learningRate/, { ...adagrad, learningRate: -1 }, {});
     const dead = tensor([2, 3]);

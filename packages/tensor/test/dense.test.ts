@@ -119,6 +119,71 @@ for (const { kernels, name, of, normal } of engines) {
     allClose(t, gradient.data, finiteDifferences(loss, start), 1e-6);
   });
 
+  test(`${name}: the cross-entropy takes a factor a class, and a mean over more samples than it is given`, async (t) => {
+    const labels = Float32Array.of(1, 0, 1);
+    const logits = of([3], [0.5, -2, 3]);
+    const [plain, weighted] = [zeros([3]), zeros([3])];
+    const single = async (i: number): Promise<number> =>
+      kernels.bceWithLogits(of([1], [logits.data[i]]), labels.slice(i, i + 1), zeros([1]));
+    const loss = await kernels.bceWithLogits(logits, labels, weighted, { weights: [0.25, 3], samples: 7 });
+    allClose(t, [loss], [(3 * (await single(0)) + 0.25 * (await single(1)) + 3 * (await single(2))) / 7], 1e-12);
+    await kernels.bceWithLogits(logits, labels, plain);
+    const factors = [3, 0.25, 3];
+    allClose(
+      t,
+      weighted.data,
+      plain.data.map((g, i) => (g * 3 * factors[i]) / 7),
+      1e-6,
+    );
+  });
+
+  for (const size of [1, 7, 19, 16_387]) {
+    test(`${name}: ${size} products, with and without an addend, also in place`, async (t) => {
+      const rng = createRng(8);
+      const [a, b, c] = [1, 2, 3].map(() => normal(rng, [size]));
+      const out = of([size], new Float32Array(size).fill(Number.NaN));
+      const products = a.data.map((x, i) => x * b.data[i]);
+      const sums = products.map((x, i) => x + c.data[i]);
+      await kernels.multiplyAdd(a, b, out);
+      t.deepEqual(out.data, products);
+      await kernels.multiplyAdd(a, b, c, c);
+      t.deepEqual(c.data, sums);
+      await kernels.multiplyAdd(a, b, a);
+      t.deepEqual(a.data, products);
+    });
+  }
+
+  test(`${name}: blocks of columns become a matrix, and the matrix blocks`, async (t) => {
+    const rng = createRng(9);
+    for (const widths of [[1], [3, 5], [4, 1, 16, 7], [0, 2]]) {
+      const blocks = widths.map((width) => normal(rng, [11, width]));
+      const total = widths.reduce((a, b) => a + b, 0);
+      const matrix = zeros([11, total]);
+      await kernels.joinColumns(blocks, matrix);
+      const rows = Array.from({ length: 11 }, (_, row) =>
+        blocks.flatMap(({ data }, i) => [...data.subarray(row * widths[i], (row + 1) * widths[i])]),
+      );
+      t.deepEqual([...matrix.data], rows.flat());
+      const parts = widths.map((width) => zeros([11, width]));
+      await kernels.splitColumns(matrix, parts);
+      for (const [i, part] of parts.entries()) t.deepEqual(part.data, blocks[i].data);
+    }
+  });
+
+  test(`${name}: products and blocks refuse what does not fit before they write`, async (t) => {
+    const [out, matrix] = [of([3], [1, 2, 3]), of([2, 3], [1, 2, 3, 4, 5, 6])];
+    await rejectsCode(t, "E_SHAPE", kernels.multiplyAdd(zeros([3]), zeros([2]), out), /3 and 2 elements/);
+    await rejectsCode(t, "E_SHAPE", kernels.multiplyAdd(zeros([3]), zeros([3]), out, zeros([4])), /3 and 4 elements/);
+    const refused = /the blocks \[2,1\], \[2,1\] are not those of a matrix \[2,3\]/;
+    await rejectsCode(t, "E_SHAPE", kernels.joinColumns([zeros([2, 1]), zeros([2, 1])], matrix), refused);
+    await rejectsCode(t, "E_SHAPE", kernels.joinColumns([zeros([1, 3])], matrix), /\[1,3\]/);
+    await rejectsCode(t, "E_SHAPE", kernels.splitColumns(matrix, [zeros([2, 4])]), /\[2,4\]/);
+    const dead = zeros([3]);
+    dead.dispose();
+    await rejectsCode(t, "E_DISPOSED", kernels.multiplyAdd(out, dead, out));
+    t.deepEqual([...out.data, ...matrix.data], [1, 2, 3, 1, 2, 3, 4, 5, 6]);
+  });
+
   test(`${name}: the cross-entropy of no samples is 0, and sizes that differ are refused before a write`, async (t) => {
     t.is(await kernels.bceWithLogits(zeros([0]), new Float32Array(0), zeros([0])), 0);
     const gradient = of([2], [7, 7]);

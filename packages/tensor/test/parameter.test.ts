@@ -57,13 +57,23 @@ test("row-wise accumulators are one a slice, have a name of their own, and live 
   t.is(parameter.bytes, parameter.weightBytes + 12);
   t.is(parameter.stateFor({ kind: "sgd", learningRate: 1 }), undefined);
   t.deepEqual(parameter.stateFor({ kind: "adagrad", learningRate: 1 })?.shape, [3, 2]);
-  t.deepEqual([...parameter.stateNames], ["w", "adagrad.w", "rowWiseAdagrad.w"]);
+  t.deepEqual(parameter.stateFor({ kind: "adam", learningRate: 1, step: 1 })?.shape, [2, 3, 2]);
+  t.deepEqual([...parameter.stateNames], ["w", "adagrad.w", "rowWiseAdagrad.w", "momentum.w", "adam.w"]);
   throwsCode(
     t,
     "E_MISMATCH",
     () => parameter.check(new Map([...parameter.entries(), ["rowWiseAdagrad.w", tensorOf([2], [1, 1])]])),
     /"rowWiseAdagrad\.w" is F32 \[2\], F32 \[3\] was expected/,
   );
+});
+
+test("adam's two accumulators of a slice are forgotten together, and those of others stay", async (t) => {
+  const { runtime, parameter } = await parameterOf([0, 0, 0, 0, 0, 0], [3, 2]);
+  const rule = { kind: "adam", learningRate: 1, step: 1, beta1: 0.5, beta2: 0.5 } as const;
+  parameter.updateSlices(rule, Uint32Array.of(0, 2), gradientOf(runtime, [2, 2, 4, 4]));
+  t.deepEqual(new Map(parameter.entries()).get("adam.w")?.data, Float32Array.of(1, 1, 0, 0, 2, 2, 2, 2, 0, 0, 8, 8));
+  parameter.resetState(Uint32Array.of(2));
+  t.deepEqual(new Map(parameter.entries()).get("adam.w")?.data, Float32Array.of(1, 1, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0));
 });
 
 test("load replaces weights and state, and a state without accumulators drops those at hand", async (t) => {

@@ -118,6 +118,68 @@ test("a steady state of steps takes no more memory", async (t) => {
   t.is(runtime.scratchBytes, bytes);
 });
 
+test("scratch tensors of a scope die with it, and what the step had before lives on; the bytes are used again", async (t) => {
+  const runtime = await Runtime.create({ poison: true });
+  await runtime.step(async () => {
+    const outer = runtime.scratch([5]);
+    const offsets: number[] = [];
+    for (let i = 0; i < 3; i++) {
+      const inner = await runtime.scope(async () => {
+        const tensor = runtime.scratch([1 << 20]);
+        tensor.data.fill(7);
+        offsets.push(tensor.byteOffset);
+        t.false(outer.disposed);
+        return tensor;
+      });
+      t.true(inner.disposed);
+      throwsCode(t, "E_DISPOSED", () => inner.data);
+    }
+    t.deepEqual(offsets, [offsets[0], offsets[0], offsets[0]]);
+    t.deepEqual([...outer.data], [0, 0, 0, 0, 0]);
+    const later = runtime.scratch([3]);
+    t.deepEqual([...later.data], [0, 0, 0]);
+    await rejectsCode(
+      t,
+      "E_OPTION",
+      runtime.scope(async () => {
+        throw new TtError("E_OPTION", "inside");
+      }),
+    );
+    t.false(later.disposed);
+  });
+  await rejectsCode(
+    t,
+    "E_STEP",
+    runtime.scope(async () => undefined),
+    /part of a step/,
+  );
+});
+
+test("rows are a view of their tensor, and there are no others", async (t) => {
+  const runtime = await Runtime.create();
+  const tensor = runtime.tensor([3, 2]);
+  tensor.data.set([1, 2, 3, 4, 5, 6]);
+  const rows = tensor.rows(1, 2);
+  t.deepEqual(
+    [rows.shape, [...rows.data]],
+    [
+      [2, 2],
+      [3, 4, 5, 6],
+    ],
+  );
+  rows.data[0] = 9;
+  t.is(tensor.data[2], 9);
+  t.is(tensor.rows(3, 0).size, 0);
+  for (const [start, count] of [
+    [2, 2],
+    [-1, 1],
+    [0, Number.NaN],
+  ])
+    throwsCode(t, "E_SHAPE", () => tensor.rows(start, count), /no rows/);
+  tensor.dispose();
+  t.true(rows.disposed);
+});
+
 test("scratch tensors need an open step", async (t) => {
   const runtime = await Runtime.create();
   throwsCode(t, "E_STEP", () => runtime.scratch([2]));

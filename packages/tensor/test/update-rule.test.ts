@@ -54,6 +54,22 @@ test("row-wise adagrad adds the mean of the scaled squares to its slice's one ac
   );
 });
 
+test("momentum gives the velocity's geometric sum", (t) => {
+  const rule: UpdateRule = { kind: "momentum", learningRate: 0.5, momentum: 0.5, scale: 2 };
+  const [weights, state] = [Float32Array.of(1), new Float32Array(1)];
+  // v = 2, then 1 + 2 = 3: 1 − 0.5 · (2 + 3).
+  for (let i = 0; i < 2; i++) updateSlice(rule, weights, 0, Float32Array.of(1), 0, 1, state, 0);
+  t.deepEqual([weights[0], state[0]], [-1.5, 3]);
+});
+
+test("adam's first step has the length of the rate, whatever the gradient's", (t) => {
+  const weights = Float32Array.of(7, 1, 1, 7);
+  const state = new Float32Array(8);
+  updateSlice({ kind: "adam", learningRate: 0.25, step: 1 }, weights, 1, Float32Array.of(1e-3, -300), 0, 2, state, 0);
+  allClose(t, weights, [7, 0.75, 1.25, 7], 1e-4);
+  allClose(t, state, [0, 1e-4, -30, 0, 0, 1e-9, 90, 0], 1e-6);
+});
+
 test("adagrad leaves a weight alone whose gradient has always been 0", (t) => {
   const weights = Float32Array.of(5);
   updateSlice({ kind: "adagrad", learningRate: 1 }, weights, 0, new Float32Array(1), 0, 1, new Float32Array(1), 0);
@@ -91,7 +107,14 @@ test("a rule of an unknown kind or with bad numbers is refused with the number",
     [{ kind: "rowWiseAdagrad", learningRate: 1, eps: 0 }, /eps = 0/],
     [{ kind: "sgd", learningRate: 1, scale: Number.NaN }, /scale = NaN/],
     [{ kind: "sgd", learningRate: "1" }, /learningRate = 1/],
-    [{ kind: "adam", learningRate: 1 }, /"adam" is not known; known are sgd, adagrad, rowWiseAdagrad/],
+    [{ kind: "momentum", learningRate: 1 }, /momentum = undefined/],
+    [{ kind: "momentum", learningRate: 1, momentum: 1 }, /momentum = 1 is not at least 0 and below 1/],
+    [{ kind: "adam", learningRate: 1 }, /step = undefined/],
+    [{ kind: "adam", learningRate: 1, step: 0 }, /step = 0/],
+    [{ kind: "adam", learningRate: 1, step: 1, beta1: 1 }, /beta1 = 1/],
+    [{ kind: "adam", learningRate: 1, step: 1, beta2: -0.1 }, /beta2 = -0\.1/],
+    [{ kind: "adam", learningRate: 1, step: 1, eps: 0 }, /eps = 0/],
+    [{ kind: "lion", learningRate: 1 }, /"lion" is not known; known are sgd, momentum, adagrad, rowWiseAdagrad, adam/],
   ];
   for (const [rule, message] of bad) throwsCode(t, "E_OPTION", () => validateUpdateRule(rule as UpdateRule), message);
   for (const rule of [

@@ -144,15 +144,16 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
    * Updates cores and cached rows, counts a training step, and refreshes the cache if one is due at its end.
    * Throws `E_STALE_PLAN` on gradients that are older than the last refresh: their rows may have left the cache.
    */
-  async apply({ parts, sumOfSquares }: SliceGradients, rule: UpdateRule): Promise<void> {
+  async apply({ parts, sumOfSquares }: SliceGradients, rule: UpdateRule, cachedRule: UpdateRule = rule): Promise<void> {
     validateUpdateRule(rule);
+    validateUpdateRule(cachedRule);
     const tt = { sumOfSquares, parts: parts.filter(({ parameter }) => parameter !== CACHED_ROWS) };
     const cached = { sumOfSquares, parts: parts.filter(({ parameter }) => parameter === CACHED_ROWS) };
     // The TT bag checks its part before it writes, so the cached part must be known to be good by then.
     for (const { values } of cached.parts) this.#assertCurrent(this.#gradients.get(values) ?? this.#generation);
     this.#cache.rows.checkGradients(cached);
     await this.#tt.apply(tt, rule);
-    await this.#cache.rows.apply(cached, rule);
+    await this.#cache.rows.apply(cached, cachedRule);
     await this.#countStep();
   }
 
@@ -162,11 +163,12 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
     const cached = await this.#cache.rows.prepare(split.cached, gradient);
     return {
       finite: tt.finite && cached.finite,
-      apply: async (rule) => {
+      apply: async (rule, cachedRule = rule) => {
         validateUpdateRule(rule);
+        validateUpdateRule(cachedRule);
         this.#assertCurrent(split.generation);
         await tt.apply(rule);
-        await cached.apply(rule);
+        await cached.apply(cachedRule);
         await this.#countStep();
       },
     };

@@ -14,11 +14,23 @@ export class Finish {
   kind: u32;
   /** The stacked gradients, or the core. */
   target: usize;
-  /** Adagrad's accumulators, beside the core. */
+  /** The accumulators: beside the core, or one a slice. */
   state: usize;
   rate: f32;
   eps: f32;
   scale: f32;
+  /** Decay of the velocity or the mean gradient. */
+  decay1: f32;
+  /** Decay of the mean square. */
+  decay2: f32;
+  /** 1 − decay1. */
+  gain1: f32;
+  /** 1 − decay2. */
+  gain2: f32;
+  /** Factor on the root of the mean square. */
+  rootFactor: f32;
+  /** Bytes of the target: how far Adam's mean squares lie behind its mean gradients. */
+  bytes: usize;
 }
 
 /** Four elements at a byte offset of the target. */

@@ -1,9 +1,11 @@
 // Updates of the slices that a batch touched, from their stacked gradients.
-import { Finish, finish1, finish4 } from "./finish";
+import { ADAGRAD, Finish, finish1, finish4 } from "./finish";
 import { Gather, gatherRow } from "./pool";
 
 /** h of a slice += mean((scale · g)²); w −= rate · g / (√h + eps). */
 const ROW_WISE: u32 = 3;
+/** v = decay1 · v + scale · g; w −= rate · v. */
+const MOMENTUM: u32 = 4;
 
 /** Stacked gradients of slices. */
 @unmanaged
@@ -38,6 +40,13 @@ function applySlice(to: Finish, slice: u32, values: usize, bytes: usize): void {
     }
     return;
   }
+  if (to.kind > ROW_WISE) {
+    for (; at < bytes; at += 4) {
+      const weight = to.target + offset + at;
+      store<f32>(weight, load<f32>(weight) - to.rate * direction(to, offset + at, load<f32>(values + at)));
+    }
+    return;
+  }
   for (; at + 16 <= bytes; at += 16) finish4(to, offset + at, v128.load(values + at));
   for (; at < bytes; at += 4) finish1(to, offset + at, load<f32>(values + at));
 }
@@ -55,7 +64,23 @@ function rowWiseFactor(to: Finish, slice: u32, values: usize, bytes: usize): f32
   return 1 / (sqrt<f32>(h) + to.eps);
 }
 
-/** Divides slices [begin, end) of the list by √h + eps in place, for a table whose weights lie in another memory. */
+/** Updates the accumulators of an element, at a byte offset of the target; returns what momentum and Adam go along. */
+function direction(to: Finish, offset: usize, gradient: f32): f32 {
+  const state = to.state + offset;
+  const g = to.scale * gradient;
+  if (to.kind == MOMENTUM) {
+    const velocity = to.decay1 * load<f32>(state) + g;
+    store<f32>(state, velocity);
+    return velocity;
+  }
+  const mean = to.decay1 * load<f32>(state) + to.gain1 * g;
+  const square = to.decay2 * load<f32>(state + to.bytes) + to.gain2 * (g * g);
+  store<f32>(state, mean);
+  store<f32>(state + to.bytes, square);
+  return mean / (sqrt<f32>(square) * to.rootFactor + to.eps);
+}
+
+/** Replaces slices [begin, end) of the list by what the weights go along, for a table whose weights lie in another memory. */
 export function scaleSlices(args: usize, begin: i32, end: i32): void {
   const slices = changetype<Slices>(args);
   const to = slices.finish;
@@ -70,7 +95,12 @@ export function scaleSlices(args: usize, begin: i32, end: i32): void {
         store<f32>(values + at, g * rowWise);
         continue;
       }
-      const state = to.state + <usize>slice * bytes + at;
+      const offset = <usize>slice * bytes + at;
+      if (to.kind != ADAGRAD) {
+        store<f32>(values + at, direction(to, offset, g));
+        continue;
+      }
+      const state = to.state + offset;
       const h = load<f32>(state) + to.scale * g * (to.scale * g);
       store<f32>(state, h);
       store<f32>(values + at, g / (sqrt<f32>(h) + to.eps));

@@ -6,6 +6,8 @@ import type { Phases } from "./phases.ts";
 export interface BagBatch {
   /** Distinct rows of the batch. */
   readonly uniqueRows: number;
+  /** Sorts the batch, which the first of the calls below does otherwise; absent where that is no work of its own. */
+  sort?(): Phases<void>;
   /** Looks up and pools: [outputs, D]. */
   forward(): Phases<Tensor>;
   /** Gradients of parameters and weights. */

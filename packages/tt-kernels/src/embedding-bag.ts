@@ -59,15 +59,18 @@ export interface PreparedStep {
   readonly finite: boolean;
   /**
    * Updates the touched slices, each once. The gradients of cores need not exist for it: each is applied as it is summed.
+   * `cachedRule` is for rows that stand uncompressed in front of the parameters, default `rule`; bags without a cache ignore it.
    * Throws `E_OPTION` on a bad rule, `E_STALE_PLAN` if it needs parameters that have changed since; then nothing is written.
    */
-  apply(rule: UpdateRule): Promise<void>;
+  apply(rule: UpdateRule, cachedRule?: UpdateRule): Promise<void>;
   /** `apply` in phases, for several bags side by side; absent where the work cannot be taken apart. */
-  applyPhases?(rule: UpdateRule): Phases<void>;
+  applyPhases?(rule: UpdateRule, cachedRule?: UpdateRule): Phases<void>;
 }
 
 /** The calls of a bag in phases, so that several bags can be worked on side by side: see `forwardTogether`. */
 export interface BagPhases {
+  /** Sorts the batch of a plan, which `forward` does otherwise, so that its time can be told apart; absent where that is no work of its own. */
+  sort?(plan: Plan): Phases<void>;
   /** `forward` in phases. */
   forward(plan: Plan): Phases<Tensor>;
   /** `prepare` in phases. */
@@ -99,10 +102,10 @@ export interface EmbeddingBag {
   /** Gradients of the parameters and weights from the gradient [plan.outputs, D] of the output. */
   backward(plan: Plan, gradient: Tensor): Promise<SliceGradients>;
   /**
-   * Updates the touched slices, each once. Throws, before anything is written, `E_OPTION` on a bad rule or another bag's
-   * gradients, `E_SHAPE` on gradients that do not fit.
+   * Updates the touched slices, each once, by the rules of `PreparedStep.apply`. Throws, before anything is written, `E_OPTION`
+   * on a bad rule or another bag's gradients, `E_SHAPE` on gradients that do not fit.
    */
-  apply(gradients: SliceGradients, rule: UpdateRule): Promise<void>;
+  apply(gradients: SliceGradients, rule: UpdateRule, cachedRule?: UpdateRule): Promise<void>;
   /** As `backward` up to where parameters would change: cheaper than `backward` and `apply`, and still open to a refusal. */
   prepare(plan: Plan, gradient: Tensor): Promise<PreparedStep>;
   /** Absent where the work cannot be taken apart. */

@@ -13,5 +13,5 @@ export type {
 export { type Lookup, resolveBags, selectPositions } from "./lookup/lookup.ts";
 export type { Phase, Phases } from "./phases.ts";
 export { TableBatchedTTEmbeddingBag } from "./table-batched-tt-embedding-bag.ts";
-export { applyTogether, forwardTogether, prepareTogether } from "./together.ts";
+export { applyTogether, forwardTogether, prepareTogether, sortTogether } from "./together.ts";
 export { TTEmbeddingBag, type TTEmbeddingBagOptions } from "./tt-embedding-bag.ts";

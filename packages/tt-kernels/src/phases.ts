@@ -14,6 +14,9 @@ export interface Phase {
  */
 export type Phases<T> = Generator<Phase, T, void>;
 
+/** Work that is none. */
+export function* noPhases(): Phases<void> {}
+
 /** Runs phases to their end. */
 export async function runPhases<T>(host: KernelHost, phases: Phases<T>): Promise<T> {
   try {

@@ -28,6 +28,12 @@ async function together<T>(
   return results;
 }
 
+/** Sorts the batches of many bags, as far as that is work of its own; `forwardTogether` does it otherwise. */
+export async function sortTogether(runtime: Runtime, bags: readonly EmbeddingBag[], plans: readonly Plan[]): Promise<void> {
+  const works = bags.flatMap(({ phases }, i) => (phases?.sort === undefined ? [] : [phases.sort(plans[i])]));
+  await runTogether(runtime.host, works);
+}
+
 /** `forward` of many bags. */
 export function forwardTogether(runtime: Runtime, bags: readonly EmbeddingBag[], plans: readonly Plan[]): Promise<Tensor[]> {
   return together(
@@ -53,16 +59,17 @@ export function prepareTogether(
   );
 }
 
-/** `apply` of many prepared steps, each by its rule. */
+/** `apply` of many prepared steps, each by its rule, and their cached rows by another if it is given. */
 export async function applyTogether(
   runtime: Runtime,
   steps: readonly PreparedStep[],
   rules: readonly UpdateRule[],
+  cachedRule?: UpdateRule,
 ): Promise<void> {
   await together(
     runtime,
     steps.length,
-    (i) => steps[i].applyPhases?.(rules[i]),
-    (i) => steps[i].apply(rules[i]),
+    (i) => steps[i].applyPhases?.(rules[i], cachedRule),
+    (i) => steps[i].apply(rules[i], cachedRule),
   );
 }

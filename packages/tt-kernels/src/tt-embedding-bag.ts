@@ -4,7 +4,7 @@ import type { BagBatch } from "./batch.ts";
 import type { BagPhases, Bags, EmbeddingBag, Plan, PlanMode, Pooling, PreparedStep, SliceGradients } from "./embedding-bag.ts";
 import { type Lookup, resolveBags } from "./lookup/lookup.ts";
 import { PlanBook } from "./lookup/plan-book.ts";
-import { type Phases, runPhases } from "./phases.ts";
+import { noPhases, type Phases, runPhases } from "./phases.ts";
 import { checkGradient, matchParts } from "./slice-gradients.ts";
 import { TTCores } from "./tt-cores.ts";
 import { applyCores, ttBatch } from "./tt-engine.ts";
@@ -29,6 +29,7 @@ export class TTEmbeddingBag implements EmbeddingBag {
   /** Row shape, column shape and ranks. */
   readonly shape: TTShape;
   readonly phases: BagPhases = {
+    sort: (plan) => this.#plans.details(plan).sort?.() ?? noPhases(),
     forward: (plan) => this.#plans.details(plan).forward(),
     prepare: (plan, gradient) => this.#batchFor(plan, gradient).prepare(gradient),
   };

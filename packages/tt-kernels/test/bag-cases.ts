@@ -7,10 +7,17 @@ import type { Bags, EmbeddingBag, Pooling } from "../src/index.ts";
 const TRAINING = { training: true };
 
 /** With an eps of the gradients' size: near 0 a small one would turn rounding of the gradient into a step of full length. */
-export const RULES: readonly UpdateRule[] = [
+export const GPU_RULES: readonly UpdateRule[] = [
   { kind: "sgd", learningRate: 0.05, scale: 0.5 },
   { kind: "adagrad", learningRate: 0.05, eps: 0.5, scale: 2 },
   { kind: "rowWiseAdagrad", learningRate: 0.05, eps: 0.5, scale: 2 },
+];
+
+/** All rules; a device has no kernels for the last two. */
+const RULES: readonly UpdateRule[] = [
+  ...GPU_RULES,
+  { kind: "momentum", learningRate: 0.05, momentum: 0.5, scale: 0.5 },
+  { kind: "adam", learningRate: 0.05, step: 3, beta1: 0.5, beta2: 0.75, eps: 0.5, scale: 2 },
 ];
 
 /** Trains of two to five cores: unequal primes, extents that fill vectors, and the paper's (4, 4, 4) and (2, 2, 4). */
@@ -64,8 +71,7 @@ export const SHAPES: readonly TTShape[] = (
   return createTTShape({ numEmbeddings: rows - 1, embeddingDim, rowShape, columnShape, ranks });
 });
 
-/** Batches of all kinds. */
-export const batches: fc.Arbitrary<BatchCase> = fc.record({
+const kindOfBatch = {
   seed: fc.nat(),
   batchSize: fc.integer({ min: 0, max: 40 }),
   maxPooling: fc.integer({ min: 0, max: 30 }),
@@ -73,8 +79,13 @@ export const batches: fc.Arbitrary<BatchCase> = fc.record({
   pooling: fc.constantFrom<Pooling>("sum", "mean", "none"),
   weighted: fc.boolean(),
   offsets: fc.boolean(),
-  rule: fc.constantFrom(...RULES),
-});
+};
+
+/** Batches of all kinds. */
+export const batches: fc.Arbitrary<BatchCase> = fc.record({ ...kindOfBatch, rule: fc.constantFrom(...RULES) });
+
+/** Batches of all kinds, by rules that devices know. */
+export const gpuBatches: fc.Arbitrary<BatchCase> = fc.record({ ...kindOfBatch, rule: fc.constantFrom(...GPU_RULES) });
 
 /** A kind of batch. */
 export interface BatchCase {

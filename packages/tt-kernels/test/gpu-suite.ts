@@ -14,7 +14,17 @@ import { parameterCount, type TTShape } from "@tt-rec/tt-math";
 import fc from "fast-check";
 import { GpuDenseEmbeddingBag, GpuTTEmbeddingBag } from "../src/gpu.ts";
 import { type Bags, DenseEmbeddingBag, TTEmbeddingBag } from "../src/index.ts";
-import { type BatchCase, batches, drawBags, type Outcome, outcome, positive, positiveCores, RULES, SHAPES } from "./bag-cases.ts";
+import {
+  type BatchCase,
+  drawBags,
+  GPU_RULES,
+  gpuBatches,
+  type Outcome,
+  outcome,
+  positive,
+  positiveCores,
+  SHAPES,
+} from "./bag-cases.ts";
 import { type SuiteAssertions, sameOutcome } from "./engine-agreement.ts";
 import { batchedGemmCase } from "./gpu-batched-gemm.ts";
 import type { GpuCase } from "./gpu-case.ts";
@@ -81,7 +91,7 @@ function agreesWithFloat64(t: SuiteAssertions, actual: Outcome, expected: Return
 const ttCases: GpuCase[] = SHAPES.map((shape, i) => ({
   name: `TT bag ${i}, rows ${shape.rowShape} by ${shape.columnShape}: agrees with float64 and with the reference`,
   async run(t, { device, runtime, reference, runs }) {
-    const property = fc.asyncProperty(batches, async (batch) => {
+    const property = fc.asyncProperty(gpuBatches, async (batch) => {
       const cores = positiveCores(shape, createRng(batch.seed));
       const bags = drawBags(batch, shape.numEmbeddings);
       const [options, seed] = [{ shape, cores, pooling: batch.pooling }, batch.seed + 1];
@@ -97,7 +107,7 @@ const ttCases: GpuCase[] = SHAPES.map((shape, i) => ({
 const denseCases: GpuCase[] = [1, 5, 16].map((embeddingDim) => ({
   name: `dense bag of ${embeddingDim} columns: agrees with the reference`,
   async run(t, { device, runtime, reference, runs }) {
-    const property = fc.asyncProperty(batches, fc.constantFrom(7, 97), async (batch, numEmbeddings) => {
+    const property = fc.asyncProperty(gpuBatches, fc.constantFrom(7, 97), async (batch, numEmbeddings) => {
       const rng = createRng(batch.seed);
       const initial = Float32Array.from({ length: numEmbeddings * embeddingDim }, () => positive(rng));
       const initialize = (table: Float32Array): void => table.set(initial);
@@ -120,7 +130,7 @@ const tallTable: GpuCase = {
     const options = { numEmbeddings, embeddingDim: 3, initialize: (table: Float32Array): void => table.set(initial) };
     const indices = Uint32Array.of(0, numEmbeddings - 1, numEmbeddings - 2, 10_005, 10_006, numEmbeddings - 1);
     const bags: Bags = { indices, weights: Float32Array.of(1, 2, 3, 4, 5, 6) };
-    for (const rule of RULES) {
+    for (const rule of GPU_RULES) {
       const make = (): GpuDenseEmbeddingBag => new GpuDenseEmbeddingBag(runtime, device, { ...options, capacity: 6 });
       const actual = await outcome(runtime, make, bags, 4, rule);
       sameOutcome(t, actual, await outcome(reference, (owner) => new DenseEmbeddingBag(owner, options), bags, 4, rule));
@@ -253,7 +263,7 @@ const interleaved: GpuCase = {
 const states: GpuCase = {
   name: "a state moves from the CPU to the device and back, optimizer state included, and a foreign one is refused",
   async run(t, { device, runtime }) {
-    for (const rule of RULES) {
+    for (const rule of GPU_RULES) {
       const cpu = new TTEmbeddingBag(runtime, EXAMPLE);
       const gpu = new GpuTTEmbeddingBag(runtime, device, { ...EXAMPLE, capacity: 5 });
       const step = (bag: TTEmbeddingBag | GpuTTEmbeddingBag): Promise<void> =>
@@ -290,6 +300,16 @@ const refusals: GpuCase = {
       const plan = bag.plan(BATCH, TRAINING);
       const huge = scratchFrom(runtime, [3, 4], new Float32Array(12).fill(3e38));
       t.is((await bag.prepare(plan, huge)).finite, false);
+      for (const rule of [
+        { kind: "momentum", learningRate: 1, momentum: 0.5 },
+        { kind: "adam", learningRate: 1, step: 1 },
+      ] as const) {
+        const code = await bag.step(plan, huge, rule).then(
+          () => "stepped",
+          (error: { readonly code?: string }) => error.code,
+        );
+        t.is(code, "E_OPTION");
+      }
       // Their squares are beyond float32, they are not.
       const large = scratchFrom(runtime, [3, 4], new Float32Array(12).fill(1e30));
       t.is((await bag.prepare(plan, large)).finite, true);

@@ -5,8 +5,8 @@ import type { Reporter } from "../output/reporter.ts";
 import { type RunRecord, readRunRecord } from "../run/run-record.ts";
 import { engineText } from "../run/with-runtime.ts";
 
-/** Heading of the comparison. */
-const COMPARISON_HEAD: readonly string[] = [
+/** Heading of a comparison of runs. */
+export const COMPARISON_HEAD: readonly string[] = [
   "model",
   "accuracy",
   "AUC",
@@ -36,7 +36,8 @@ export async function compare(runs: readonly string[], reportPath: string | unde
   reporter.line(`report: ${reportPath}`);
 }
 
-function comparisonRow({
+/** What a comparison tells of a run. */
+export function comparisonRow({
   name,
   test,
   embeddingBytes,

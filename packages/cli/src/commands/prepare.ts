@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import {
+  CRITEO_SCHEMA,
   type LogSchema,
   type LogSource,
   logSchemaOf,
@@ -12,6 +13,7 @@ import {
 import { logFile, type PrepareFilesOptions, prepareFiles, prepareInDuckdb, tableFile } from "@tt-rec/criteo-loader/node";
 import { TtError } from "@tt-rec/tensor";
 import { suggestShape } from "@tt-rec/tt-math";
+import type { SplitSetting } from "../options/split-option.ts";
 import { formatCount } from "../output/format.ts";
 import type { ProgressBar, Reporter } from "../output/reporter.ts";
 
@@ -24,7 +26,9 @@ const EVENT_INTERVAL = 1000;
 const CORES = 3;
 
 /** Options of `tt-rec prepare`; 0, "auto" and "" stand for what the loader has no value for. */
-export type PrepareSettings = Omit<PrepareFilesOptions, "threads" | "maxIndexRange" | "hashSize" | "schema"> & {
+export type PrepareSettings = Omit<PrepareFilesOptions, "threads" | "maxIndexRange" | "hashSize" | "schema" | "split"> & {
+  /** What is held out, in place of days and the share of the last one; null means those. */
+  readonly split: SplitSetting;
   /** Threads that work. */
   readonly threads: number | "auto";
   /** Raw ids are taken modulo this number; 0 takes them as they are. */
@@ -33,6 +37,8 @@ export type PrepareSettings = Omit<PrepareFilesOptions, "threads" | "maxIndexRan
   readonly hashSize: number;
   /** Schema file of a table; "" for a Criteo log. */
   readonly schema: string;
+  /** Whether each number column has a flag of missing numbers. */
+  readonly flagMissing: boolean;
   /** What does the work. */
   readonly engine: "native" | "duckdb";
 };
@@ -41,12 +47,15 @@ export type PrepareSettings = Omit<PrepareFilesOptions, "threads" | "maxIndexRan
 export async function prepare(
   logs: readonly string[],
   target: string,
-  { threads, maxIndexRange, hashSize, schema, engine, ...others }: PrepareSettings,
+  { threads, maxIndexRange, hashSize, schema, flagMissing, engine, split, days, validationShare, ...others }: PrepareSettings,
   reporter: Reporter,
 ): Promise<void> {
   const progress = showProgress(reporter);
   const options = {
     ...others,
+    ...(split === null
+      ? { ...(days !== undefined && { days }), ...(validationShare !== undefined && { validationShare }) }
+      : { split }),
     ...(threads !== "auto" && { threads }),
     ...(maxIndexRange > 0 && { maxIndexRange }),
     ...(hashSize > 0 && { hashSize }),
@@ -55,10 +64,10 @@ export async function prepare(
   };
   const work = async (): Promise<Manifest> => {
     if (engine === "native") {
-      const input = await openLogs(logs, schema);
-      return prepareFiles(input.sources, target, { ...options, ...(input.schema && { schema: input.schema }) });
+      const input = await openLogs(logs, schema, flagMissing);
+      return prepareFiles(input.sources, target, { ...options, schema: input.schema });
     }
-    if (schema === "") return prepareInDuckdb(logs, target, options);
+    if (schema === "") return prepareInDuckdb(logs, target, { ...options, schema: criteoSchema(flagMissing) });
     throw new TtError("E_OPTION", "--engine duckdb reads Criteo logs only; a log with --schema needs the native engine");
   };
   const manifest = await work().finally(progress.stop);
@@ -72,16 +81,23 @@ export async function prepare(
   reporter.event("prepared", { target, rows, badRows, cardinalities });
 }
 
+/** The columns of a Criteo log. */
+function criteoSchema(flagMissing: boolean): LogSchema {
+  return { ...CRITEO_SCHEMA, ...(flagMissing && { flags: CRITEO_SCHEMA.dense }) };
+}
+
 /** The logs as sources: Criteo's format, or tables with a schema file. */
 async function openLogs(
   logs: readonly string[],
   path: string,
-): Promise<{ readonly sources: readonly (LogSource | RowSource)[]; readonly schema?: LogSchema }> {
-  if (path === "") return { sources: logs.map((log) => logFile(log)) };
+  flagMissing: boolean,
+): Promise<{ readonly sources: readonly (LogSource | RowSource)[]; readonly schema: LogSchema }> {
+  if (path === "") return { sources: logs.map((log) => logFile(log)), schema: criteoSchema(flagMissing) };
   const text = await readFile(path, "utf8").catch((cause: unknown) => {
     throw new TtError("E_NOT_FOUND", `the schema ${path} cannot be read`, { file: path }, { cause });
   });
-  const schema = parseTableSchema(text);
+  const parsed = parseTableSchema(text);
+  const schema = flagMissing ? { ...parsed, dense: parsed.dense.map((column) => ({ ...column, flag: true })) } : parsed;
   const tables = logs.map((log) => tableFile(log, schema));
   return {
     sources: schema.negatives === undefined ? tables : withNegatives(tables, schema.negatives),

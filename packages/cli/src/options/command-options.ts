@@ -1,11 +1,21 @@
-import type { ShapeRule } from "@tt-rec/tt-math";
+import type { Split } from "@tt-rec/dlrm";
+import type { CoreStorage, ShapeRule } from "@tt-rec/tt-math";
 import type { GenerateOptions } from "../commands/generate.ts";
 import type { PrepareSettings } from "../commands/prepare.ts";
 import { type BytesSetting, bytesOption } from "./bytes-option.ts";
 import { MACHINE_OPTIONS } from "./machine-options.ts";
-import { booleanOption, choiceOption, integerOption, integersOption, numberOption, type OptionSpec } from "./option-spec.ts";
+import {
+  booleanOption,
+  choiceOption,
+  integerOption,
+  integersOption,
+  numberOption,
+  type OptionSpec,
+  textOption,
+} from "./option-spec.ts";
 import type { RawSettings } from "./resolve-settings.ts";
 import { SHAPES } from "./shapes-option.ts";
+import { SPLIT } from "./split-option.ts";
 
 /** Specifications of a command's settings, by name. */
 export type OptionSpecs<T> = { readonly [name in keyof T]: OptionSpec<T[name]> };
@@ -21,8 +31,10 @@ type PrepareFlags = Required<
   Pick<
     PrepareSettings,
     | "schema"
+    | "split"
     | "days"
     | "validationShare"
+    | "flagMissing"
     | "minFrequency"
     | "maxIndexRange"
     | "maxBadRows"
@@ -46,13 +58,12 @@ const DAYS: OptionSpec<number | "files"> = {
 
 /** Flags of `prepare`. */
 export const PREPARE_OPTIONS: OptionSpecs<PrepareFlags> = {
-  schema: {
-    default: "",
-    description: "JSON file that names the columns of a CSV, TSV, Parquet or Arrow log; without it, logs are Criteo's",
-    placeholder: "file",
-    schema: { type: "string" },
-    parse: (_, value) => String(value),
-  },
+  schema: textOption(
+    "",
+    "file",
+    "JSON file that names the columns of a CSV, TSV, Parquet or Arrow log; without it, logs are Criteo's",
+  ),
+  split: SPLIT,
   days: DAYS,
   validationShare: numberOption(0.5, true, "Share of the last day, from its end, for validation; the rest is the test"),
   minFrequency: integerOption(1, 1, "Ids seen fewer times in the training rows become the out-of-vocabulary id"),
@@ -69,6 +80,10 @@ export const PREPARE_OPTIONS: OptionSpecs<PrepareFlags> = {
     "native",
     ["native", "duckdb"],
     "What does the work; duckdb needs --id-order frequency and an optional package",
+  ),
+  flagMissing: booleanOption(
+    false,
+    "Add a dense feature to each number column: 1 where the number is missing, which by itself is a 0",
   ),
   replace: booleanOption(false, "Replace the data set that the folder holds"),
   threads: { ...MACHINE_OPTIONS.threads, description: "Threads that work; their number changes nothing in the data set" },
@@ -105,6 +120,68 @@ export const PLAN_OPTIONS: OptionSpecs<PlanFlags> = {
   budget: bytesOption(0, "Bytes that all tables may take, such as 20MB: ranks, and with a data set caches, are chosen to fit"),
   ratio: numberOption(0, false, "The budget as a ratio: how many times smaller the tables get"),
   shapes: SHAPES,
+};
+
+/** Flags of `evaluate`. */
+export interface EvaluateFlags {
+  /** Which rows. */
+  readonly split: Split;
+  /** Which model of the run. */
+  readonly which: "best" | "latest";
+  /** Bins of a histogram that the AUC is taken from; 0 means the exact one. */
+  readonly aucBins: number;
+  /** Column whose ids the rows are sliced by; "" for none. */
+  readonly sliceBy: string;
+  /** Most slices. */
+  readonly slices: number;
+}
+
+/** Which model of a run; `evaluate`, `predict` and `export` share it. */
+const WHICH: OptionSpec<"best" | "latest"> = choiceOption(
+  "best",
+  ["best", "latest"],
+  "Which model of the run: that of the best evaluation, if --best-by ranked them, or the latest",
+);
+
+/** Flags of `evaluate`. */
+export const EVALUATE_OPTIONS: OptionSpecs<EvaluateFlags> = {
+  split: choiceOption<Split>("test", ["train", "validation", "test"], "Which rows"),
+  which: WHICH,
+  aucBins: integerOption(
+    0,
+    0,
+    "Takes the AUC from a histogram of so many bins, in bounded memory, and tells its error; 0 is exact",
+  ),
+  sliceBy: textOption("", "column", "Also measures the rows by the ids of this column"),
+  slices: integerOption(10, 1, "How many of its most frequent ids have a slice of their own"),
+};
+
+/** Flags of `predict`. */
+export interface PredictFlags {
+  /** Schema file of the rows' table; "" for Criteo's columns. */
+  readonly schema: string;
+  /** Which model of the run. */
+  readonly which: "best" | "latest";
+}
+
+/** Flags of `predict`. */
+export const PREDICT_OPTIONS: OptionSpecs<PredictFlags> = {
+  schema: textOption("", "file", "Schema that the data set was prepared with; without it, rows are Criteo's"),
+  which: WHICH,
+};
+
+/** Flags of `export`. */
+export interface ExportFlags {
+  /** How the numbers of TT-cores are stored. */
+  readonly storage: CoreStorage;
+  /** Which model of the run. */
+  readonly which: "best" | "latest";
+}
+
+/** Flags of `export`. */
+export const EXPORT_OPTIONS: OptionSpecs<ExportFlags> = {
+  storage: choiceOption<CoreStorage>("float32", ["float32", "float16", "int8"], "How the numbers of TT-cores are stored"),
+  which: WHICH,
 };
 
 /** Reads the settings that flags give; the others stay away. Throws `E_OPTION`. */

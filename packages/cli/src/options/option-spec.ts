@@ -46,6 +46,16 @@ export function numberOption(fallback: number, zero: boolean, description: strin
   };
 }
 
+/** A setting that may be left unset: null in a config file. */
+export function optional<T>(spec: OptionSpec<T>): OptionSpec<T | null> {
+  return {
+    ...spec,
+    default: null,
+    schema: { anyOf: [spec.schema, { type: "null" }] },
+    parse: (name, value) => (value === null ? null : spec.parse(name, value)),
+  };
+}
+
 /** True or false. */
 export function booleanOption(fallback: boolean, description: string): OptionSpec<boolean> {
   return {
@@ -59,6 +69,11 @@ export function booleanOption(fallback: boolean, description: string): OptionSpe
       throw refuse(name, value, "true or false");
     },
   };
+}
+
+/** Any text; "" means that none is given. */
+export function textOption(fallback: string, placeholder: string, description: string): OptionSpec<string> {
+  return { default: fallback, description, placeholder, schema: { type: "string" }, parse: (_, value) => String(value) };
 }
 
 /** One of a few words. */
@@ -93,6 +108,21 @@ export function integersOption(
         throw refuse(name, value, `a list of whole numbers like ${[512, 256, 16].join(separator)}`);
       }
       return parts;
+    },
+  };
+}
+
+/** A factor for samples labelled 0 and one for those labelled 1. */
+export function weightsOption(description: string): OptionSpec<readonly [number, number]> {
+  return {
+    default: [1, 1],
+    description,
+    placeholder: "w0,w1",
+    schema: { type: "array", items: { type: "number", minimum: 0 }, minItems: 2, maxItems: 2 },
+    parse(name, value) {
+      const [first, second, ...rest] = (Array.isArray(value) ? value : String(value).split(",")).map(toNumber);
+      if (first >= 0 && second >= 0 && rest.length === 0 && Number.isFinite(first + second)) return [first, second];
+      throw refuse(name, value, "two numbers of at least 0, like 1,4");
     },
   };
 }

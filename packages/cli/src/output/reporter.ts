@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { MultiBar, Presets, type SingleBar } from "cli-progress";
 import type { ConsoleStreams } from "./console-streams.ts";
 
@@ -15,6 +16,8 @@ export interface ProgressBar {
 export interface Reporter {
   /** A line for people; silent in JSON mode. */
   line(text: string): void;
+  /** Text that is the result itself, in either mode; resolves when there is room for more. */
+  text(text: string): Promise<void>;
   /** An event for programs, one JSON line; silent in text mode. */
   event(kind: string, fields: object): void;
   /** A warning: a line on stderr for people, an event with these fields for programs. */
@@ -34,6 +37,9 @@ export function createReporter({ stdout, stderr }: ConsoleStreams, json: boolean
   return {
     line,
     event,
+    async text(text) {
+      if (!stdout.write(text)) await once(stdout, "drain");
+    },
     warning(text, fields) {
       if (!json) stderr.write(`tt-rec: warning: ${text}\n`);
       event("warning", { message: text, ...fields });

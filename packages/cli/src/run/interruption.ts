@@ -11,21 +11,21 @@ export interface Interruption {
   stop(): void;
 }
 
-/** Watches for the first signal, so that a run can save itself; a second one ends the program at once, as usual. */
+/** Watches for the first signal, so that a run can save itself; a second one ends the program at once. */
 export function watchSignals(): Interruption {
   let exitCode: number | undefined;
   const note = (signal: NodeJS.Signals): void => {
+    // Two signals may come within one step, and are served together behind it.
+    if (exitCode !== undefined) process.exit(exitCode);
     exitCode = 128 + constants.signals[signal];
-    stop();
-  };
-  const stop = (): void => {
-    for (const signal of SIGNALS) process.off(signal, note);
   };
   for (const signal of SIGNALS) process.on(signal, note);
   return {
     get exitCode() {
       return exitCode;
     },
-    stop,
+    stop() {
+      for (const signal of SIGNALS) process.off(signal, note);
+    },
   };
 }

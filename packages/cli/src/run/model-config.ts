@@ -1,7 +1,8 @@
-import type { DlrmConfig, EmbeddingConfig, TableConfig, TTEmbeddingConfig } from "@tt-rec/dlrm";
+import type { DlrmConfig, InteractionConfig, TableConfig } from "@tt-rec/dlrm";
 import { TtError } from "@tt-rec/tensor";
-import { type PlannedTable, planCompression } from "@tt-rec/tt-math";
+import type { EmbeddingRule } from "../options/embedding-rules.ts";
 import type { TrainSettings } from "../options/train-options.ts";
+import { type AccessCounts, applyRules } from "./apply-rules.ts";
 
 /** What a model needs to know of a data set. */
 export interface DataShape {
@@ -13,50 +14,47 @@ export interface DataShape {
   readonly cardinalities: readonly number[];
 }
 
+/** Whether the architecture depends on how often rows are accessed. */
+export function needsCounts(settings: TrainSettings): boolean {
+  return rulesOf(settings).some(({ kind, budget }) => kind === "hot-rows" || budget !== undefined);
+}
+
 /**
- * The architecture that settings and a data set ask for: the k largest tables as TT tables, or what a budget buys; then
- * `histograms`, the accesses of each row of each table, decide on caches. Throws E_OPTION as `planCompression` does.
+ * The architecture that settings and a data set ask for. `counts` are the accesses of each row of each table, which decide on
+ * caches under a budget and on hot rows. Throws E_OPTION where settings exclude each other, a rule names no table, and as
+ * `planCompression` does.
  */
-export function modelConfig(
-  settings: TrainSettings,
-  { denseFeatures, tableNames, cardinalities }: DataShape,
-  histograms?: readonly ArrayLike<number>[],
-): DlrmConfig {
-  const { embeddingDim, bottomMlp, topMlp, ttTables, ttRanks, ttShapes, budget } = settings;
-  if (budget > 0 && (ttTables > 0 || settings.cacheShare > 0)) {
+export function modelConfig(settings: TrainSettings, data: DataShape, counts?: AccessCounts): DlrmConfig {
+  const { embeddingDim, bottomMlp, topMlp, pooling, mlpInitializer, lossWeights } = settings;
+  const { denseFeatures, tableNames, cardinalities } = data;
+  const choices = applyRules(rulesOf(settings), data, settings, counts);
+  const tables = choices.map(({ embedding, pooling: own = pooling }, t): TableConfig => {
+    const table = { name: tableNames[t], numEmbeddings: cardinalities[t], embedding };
+    return own === "sum" ? table : { ...table, pooling: own };
+  });
+  const interaction = interactionOf(settings);
+  const [w0, w1] = lossWeights;
+  return {
+    ...{ denseFeatures, embeddingDim, bottomMlp: denseFeatures > 0 ? bottomMlp : [], topMlp, tables },
+    ...(interaction && { interaction }),
+    ...(mlpInitializer !== "dlrm" && { mlpInitializer }),
+    ...((w0 !== 1 || w1 !== 1) && { lossWeights }),
+  };
+}
+
+/** The rules of the settings: those that were given, and then the one that the flags for TT tables stand for. */
+function rulesOf({ embeddings, budget, ttTables, ttRanks, cacheShare }: TrainSettings): readonly EmbeddingRule[] {
+  if (budget > 0 && (ttTables > 0 || cacheShare > 0)) {
     throw new TtError("E_OPTION", "--budget chooses TT tables and caches itself; it goes without --tt-tables and --cache-share");
   }
-  const plan = planCompression({
-    embeddingDim,
-    numEmbeddings: cardinalities,
-    shapes: ttShapes,
-    ...(budget === 0 && { tables: ttTables, ranks: ttRanks }),
-    ...(budget > 0 && { budgetBytes: budget }),
-    ...(budget > 0 && histograms !== undefined && { histograms }),
-  });
-  const tables = plan.tables.map((table): TableConfig => {
-    const { numEmbeddings } = table;
-    return { name: tableNames[table.index], numEmbeddings, embedding: embeddingOf(table, settings) };
-  });
-  return { denseFeatures, embeddingDim, bottomMlp: denseFeatures > 0 ? bottomMlp : [], topMlp, tables };
+  if (budget > 0) return [...embeddings, { kind: "tt", budget }];
+  if (ttTables > 0) return [...embeddings, { kind: "tt", largest: ttTables, ranks: ttRanks, cacheShare }];
+  return embeddings;
 }
 
-/** Shapes that are the default's are left to it, so that they stay out of the checkpoint. */
-function embeddingOf({ shape, numEmbeddings, cacheRows }: PlannedTable, settings: TrainSettings): EmbeddingConfig {
-  const { ttRanks, ttShapes, budget, cacheWarmup, cacheRefresh, cachePolicy } = settings;
-  if (shape === undefined) return { kind: "dense" };
-  const rowShape = ttShapes === "compact" && { rowShape: shape.rowShape };
-  if (budget === 0) return { kind: "tt", ranks: ttRanks, ...rowShape, ...cacheOf(settings, numEmbeddings) };
-  const cache = { rows: cacheRows, warmupSteps: cacheWarmup, refreshEvery: cacheRefresh, policy: cachePolicy };
-  return { kind: "tt", ranks: shape.ranks.slice(1, -1), ...rowShape, ...(cacheRows > 0 && { cache }) };
-}
-
-/** A share above 0 means a cache, however small the table. */
-function cacheOf(
-  { cacheShare, cacheWarmup, cacheRefresh, cachePolicy }: TrainSettings,
-  numEmbeddings: number,
-): Pick<TTEmbeddingConfig, "cache"> {
-  if (cacheShare === 0) return {};
-  const rows = Math.min(numEmbeddings, Math.max(1, Math.round(cacheShare * numEmbeddings)));
-  return { cache: { rows, warmupSteps: cacheWarmup, refreshEvery: cacheRefresh, policy: cachePolicy } };
+/** The default interaction stays out of the configuration, and so out of the checkpoint. */
+function interactionOf({ interaction, interactionItself, crossLayers, crossRank }: TrainSettings): InteractionConfig | undefined {
+  if (interaction === "cat") return { kind: "cat" };
+  if (interaction === "cross") return { kind: "cross", layers: crossLayers, rank: crossRank };
+  return interactionItself ? { kind: "dot", self: true } : undefined;
 }

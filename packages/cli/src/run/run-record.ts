@@ -3,7 +3,7 @@ import { type Directory, readSealedJson, type SealedFormat, sealJson } from "@tt
 import type { TrainSettings } from "../options/train-options.ts";
 
 /** The file that describes a run, beside its checkpoint. */
-const RECORD_FORMAT: SealedFormat = { file: "run.json", format: "tt-rec-run", version: 1 };
+const RECORD_FORMAT: SealedFormat = { file: "run.json", format: "tt-rec-run", version: 2 };
 
 /** Means over some neighbouring steps. */
 export interface CurvePoint {
@@ -35,11 +35,13 @@ export interface RunRecord {
   readonly threads: number;
   /** Steps taken. */
   readonly steps: number;
+  /** Steps before the model that was tested: the best one, where evaluations were ranked, or else the last. */
+  readonly testedStep: number;
   /** Training loss and hit rate along the run. */
   readonly curve: readonly CurvePoint[];
   /** Evaluations along the run. */
   readonly evaluations: readonly EvaluationPoint[];
-  /** Metrics of the finished model on the test rows. */
+  /** Metrics of that model on the test rows. */
   readonly test: BinaryMetrics;
   /** Bytes of all tables as a deployed model needs them: parameters, and cached rows with their ids. */
   readonly embeddingBytes: number;

@@ -1,5 +1,5 @@
 import { Field, FixedSizeList, Float32, List, makeData, RecordBatch, Schema, Struct, Uint8, Uint32 } from "apache-arrow";
-import { idColumnKinds, type LogSchema } from "../log/log-schema.ts";
+import { denseWidth, idColumnKinds, type LogSchema } from "../log/log-schema.ts";
 import type { RowBlock } from "../log/row-block.ts";
 
 /**
@@ -12,10 +12,10 @@ import type { RowBlock } from "../log/row-block.ts";
  */
 export function arrowSchema(schema: LogSchema): Schema {
   const kinds = idColumnKinds(schema);
-  const dense = new FixedSizeList(schema.dense.length, new Field("item", new Float32(), false));
+  const dense = new FixedSizeList(denseWidth(schema), new Field("item", new Float32(), false));
   return new Schema([
     new Field("label", new Uint8(), false),
-    ...(schema.dense.length === 0 ? [] : [new Field("dense", dense, false)]),
+    ...(denseWidth(schema) === 0 ? [] : [new Field("dense", dense, false)]),
     ...schema.ids.map((name, column) => {
       const list = new List(new Field("item", new Uint32(), false));
       return new Field(name, kinds[column].list ? list : new Uint32(), false);

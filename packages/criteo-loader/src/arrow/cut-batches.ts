@@ -1,4 +1,4 @@
-import { idColumnKinds, type LogSchema } from "../log/log-schema.ts";
+import { denseWidth, idColumnKinds, type LogSchema } from "../log/log-schema.ts";
 import type { RowBlock } from "../log/row-block.ts";
 
 /** Puts blocks of any size together into blocks of `rowsPerBatch` rows, the last one shorter. Each holds until the next is asked for. */
@@ -29,7 +29,7 @@ class BatchRoom {
   readonly #ids: { words: Uint32Array; readonly offsets: Uint32Array | undefined }[];
 
   constructor(schema: LogSchema, capacity: number) {
-    this.#width = schema.dense.length;
+    this.#width = denseWidth(schema);
     this.#labels = new Uint8Array(capacity);
     this.#dense = new Float32Array(capacity * this.#width);
     this.#ids = idColumnKinds(schema).map(({ list }) => ({

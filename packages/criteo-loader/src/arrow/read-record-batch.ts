@@ -1,5 +1,5 @@
 import { CompressionType, Message } from "apache-arrow";
-import { idColumnKinds, type LogSchema } from "../log/log-schema.ts";
+import { denseWidth, idColumnKinds, type LogSchema } from "../log/log-schema.ts";
 import type { IdColumn, RowBlock } from "../log/row-block.ts";
 import { LENGTH_PREFIX, STORED, type Zstd } from "./zstd.ts";
 
@@ -53,10 +53,10 @@ export function decodeRecordBatch(bytes: Uint8Array, rows: number, schema: LogSc
   noNulls();
   const labels = new Uint8Array(...values(1, rows));
   let dense = new Float32Array(0);
-  if (schema.dense.length > 0) {
+  if (denseWidth(schema) > 0) {
     noNulls();
     noNulls();
-    dense = new Float32Array(...values(4, rows * schema.dense.length)) as Float32Array<ArrayBuffer>;
+    dense = new Float32Array(...values(4, rows * denseWidth(schema))) as Float32Array<ArrayBuffer>;
   }
   const ids = idColumnKinds(schema).map(({ list }): IdColumn => {
     noNulls();

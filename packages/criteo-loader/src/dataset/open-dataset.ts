@@ -1,6 +1,6 @@
 import { type Directory, isTtError, type ReadAt, TtError } from "@tt-rec/tensor";
 import { loadDictionary } from "../dictionary/dictionaries-file.ts";
-import { idColumnKinds } from "../log/log-schema.ts";
+import { denseWidth, idColumnKinds } from "../log/log-schema.ts";
 import type { RowBlock } from "../log/row-block.ts";
 import { type Manifest, type ManifestFile, SPLITS, type Split } from "../manifest/manifest.ts";
 import { readManifest } from "../manifest/read-manifest.ts";
@@ -68,7 +68,7 @@ export async function openDataset(directory: Directory): Promise<Dataset> {
   for (const file of manifest.files) files.push({ file, input: await openListed(directory, file) });
   for (const dictionary of manifest.dictionaries) await openListed(directory, dictionary);
   const { schema } = manifest;
-  const widths = { dense: schema.dense.length, lists: idColumnKinds(schema).map(({ list }) => list) };
+  const widths = { dense: denseWidth(schema), lists: idColumnKinds(schema).map(({ list }) => list) };
   return {
     manifest,
     cardinalities: manifest.cardinalities,

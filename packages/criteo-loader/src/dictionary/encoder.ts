@@ -1,15 +1,21 @@
 import { type Directory, TtError } from "@tt-rec/tensor";
 import { hashIndices } from "../learn/hash-column.ts";
 import { IdTable } from "../learn/id-table.ts";
-import { idColumnKinds } from "../log/log-schema.ts";
+import { denseWidth, idColumnKinds, type LogSchema } from "../log/log-schema.ts";
 import type { Manifest } from "../manifest/manifest.ts";
 import { readManifest } from "../manifest/read-manifest.ts";
 import { loadDictionary } from "./dictionaries-file.ts";
 
 /** Turns raw ids of new data into the indices that a data set's model was trained with. */
 export interface Encoder {
+  /** Columns of the data set. */
+  readonly schema: LogSchema;
+  /** Dense features of a row, flags of missing numbers among them. */
+  readonly denseFeatures: number;
   /** Names of the id columns, in the order of the tables. */
   readonly tableNames: readonly string[];
+  /** Number of rows of each table: its largest index and 1. */
+  readonly cardinalities: readonly number[];
   /**
    * Index of a raw id in table `column`, counted from 0; index 0 if training rows did not have it. A missing id has the raw
    * value 0. Throws `E_INDEX` if there is no such table or the value is no unsigned number of 32 bits, or of 64 in a wide
@@ -43,7 +49,10 @@ export async function openEncoder(directory: Directory): Promise<Encoder> {
     return new Uint32Array(indices.buffer);
   };
   return {
+    schema: manifest.schema,
+    denseFeatures: denseWidth(manifest.schema),
     tableNames: manifest.schema.ids,
+    cardinalities: manifest.cardinalities,
     encodeColumn,
     encode: (column, rawValue) => encodeColumn(column, wordsOf(rawValue, kinds[column]?.words ?? 1))[0],
   };

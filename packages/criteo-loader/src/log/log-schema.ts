@@ -12,6 +12,13 @@ export interface LogSchema {
   readonly wide?: readonly string[];
   /** Id columns with any number of ids a row. Default none. */
   readonly lists?: readonly string[];
+  /** Whole-number columns with a flag: a dense feature that is 1 where the number is missing, behind all numbers. Default none. */
+  readonly flags?: readonly string[];
+}
+
+/** Dense features of a row: a number a column, and the flags. */
+export function denseWidth({ dense, flags = [] }: LogSchema): number {
+  return dense.length + flags.length;
 }
 
 /** How the ids of a column are stored. */
@@ -39,7 +46,10 @@ export function columnNames(schema: LogSchema): string[] {
   return [schema.label, ...schema.dense, ...schema.ids];
 }
 
-/** Throws `E_OPTION` unless there is an id column, every column has a name of its own, and what is wide or a list is an id column. */
+/**
+ * Throws `E_OPTION` unless there is an id column, every column has a name of its own, what is wide or a list is an id column,
+ * and what has a flag a whole-number column, once.
+ */
 export function validateSchema(schema: LogSchema): void {
   if (schema.ids.length === 0) throw new TtError("E_OPTION", "the schema has no id column; at least one is needed");
   const names = columnNames(schema);
@@ -49,5 +59,9 @@ export function validateSchema(schema: LogSchema): void {
   }
   for (const name of [...(schema.wide ?? []), ...(schema.lists ?? [])]) {
     if (!schema.ids.includes(name)) throw new TtError("E_OPTION", `"${name}" is no id column of the schema`);
+  }
+  for (const [index, name] of (schema.flags ?? []).entries()) {
+    if (!schema.dense.includes(name)) throw new TtError("E_OPTION", `"${name}" is no whole-number column of the schema`);
+    if (schema.flags?.indexOf(name) !== index) throw new TtError("E_OPTION", `"${name}" has two flags`);
   }
 }

@@ -41,7 +41,7 @@ export interface RowFault {
  * none needs a bound. Returns the position after the row, or -1 with `fault` filled.
  */
 export function parseRow(bytes: Uint8Array, start: number, into: ParsedRows, fault: RowFault): number {
-  const { rows, labels, denseCount, dense, idCount, ids, stride } = into;
+  const { rows, labels, denseCount, denseWidth, flagPlaces, dense, idCount, ids, stride } = into;
   let position = start;
 
   const label = bytes[position] - ZERO;
@@ -49,7 +49,8 @@ export function parseRow(bytes: Uint8Array, start: number, into: ParsedRows, fau
   labels[rows] = label;
   position++;
 
-  for (let i = 0, at = rows * denseCount; i < denseCount; i++, at++) {
+  const row = rows * denseWidth;
+  for (let i = 0, at = row; i < denseCount; i++, at++) {
     if (bytes[position] !== TAB) return refuse(fault, "end", position, i);
     position++;
     const negative = bytes[position] === MINUS;
@@ -64,6 +65,7 @@ export function parseRow(bytes: Uint8Array, start: number, into: ParsedRows, fau
     if (digits > MAX_DIGITS) return refuse(fault, "length", first, i + 1);
     if (negative && digits === 0) return refuse(fault, "start", first, i + 1);
     dense[at] = negative ? 0 : logFeature(value);
+    if (flagPlaces[i] > 0) dense[row + flagPlaces[i]] = digits === 0 ? 1 : 0;
   }
 
   // Positions up to here have all digits of a full id, and the byte behind it, within the array.

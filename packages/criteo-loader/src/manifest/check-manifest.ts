@@ -69,9 +69,9 @@ function checkDictionaries(value: unknown, columns: number): void {
 }
 
 function checkSchema(value: unknown): void {
-  const schema = object(value, "schema", ["label", "dense", "ids"], ["wide", "lists"]);
+  const schema = object(value, "schema", ["label", "dense", "ids"], ["wide", "lists", "flags"]);
   string(schema.label, "schema.label");
-  for (const key of ["dense", "ids", "wide", "lists"]) {
+  for (const key of ["dense", "ids", "wide", "lists", "flags"]) {
     if (schema[key] === undefined) continue;
     for (const [index, name] of list(schema[key], `schema.${key}`).entries()) string(name, `schema.${key}[${index}]`);
   }

@@ -113,12 +113,13 @@ async function prepareOn(
   return commitManifest(target, parts, plan);
 }
 
-function refuseInexpressible({ wide = [], lists = [] }: LogSchema, { idOrder, maxBadRows }: PreparedWith): void {
+function refuseInexpressible({ wide = [], lists = [], flags = [] }: LogSchema, { idOrder, maxBadRows }: PreparedWith): void {
   const fail = (rule: string): never => {
     throw new TtError("E_OPTION", `the engine duckdb ${rule}; the native engine can`);
   };
   if (idOrder !== "frequency") fail(`numbers ids by frequency only, but idOrder = ${idOrder}`);
   if (maxBadRows > 0) fail(`cannot skip bad rows, but maxBadRows = ${maxBadRows}`);
+  if (flags.length > 0) fail(`knows no flags of missing numbers, but ${flags[0]} has one`);
   for (const column of [...wide, ...lists]) fail(`reads one id of 32 bits a column, but ${column} has texts or lists`);
 }
 

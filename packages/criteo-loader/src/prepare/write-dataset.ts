@@ -43,9 +43,9 @@ export async function commitManifest(target: Directory, parts: ManifestParts, { 
     validation: splits.validation.to - splits.validation.from,
   };
   const { schema, cardinalities, histograms, badRows, sources, options, files, dictionaries } = parts;
-  const { label, dense, ids, wide, lists } = schema;
+  const { label, dense, ids, wide, lists, flags } = schema;
   const manifest: Manifest = {
-    schema: { label, dense, ids, ...(wide !== undefined && { wide }), ...(lists !== undefined && { lists }) },
+    schema: { label, dense, ids, ...(wide && { wide }), ...(lists && { lists }), ...(flags && { flags }) },
     cardinalities,
     histograms,
     rows,

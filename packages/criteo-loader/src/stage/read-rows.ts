@@ -1,4 +1,4 @@
-import { idColumnKinds, type LogSchema } from "../log/log-schema.ts";
+import { denseWidth, idColumnKinds, type LogSchema } from "../log/log-schema.ts";
 import type { IdColumn, RowBlock } from "../log/row-block.ts";
 import { pieceIds, readLengths } from "./read-column.ts";
 import type { Scratch, ScratchFile } from "./scratch.ts";
@@ -53,7 +53,7 @@ class SourceReader {
   read(piece: StagedPiece, from: number, to: number): RowBlock {
     const [source, schema, scratch] = [this.#source, this.#schema, this.#scratch];
     const rows = to - from;
-    const width = schema.dense.length;
+    const width = denseWidth(schema);
     const kinds = idColumnKinds(schema);
     const ids = kinds.map(({ list }, column): IdColumn => {
       const span = pieceIds(scratch, source, kinds, column, piece, from, to);

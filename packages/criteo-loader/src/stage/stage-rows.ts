@@ -1,5 +1,5 @@
 import { TtError } from "@tt-rec/tensor";
-import { idColumnKinds, type LogSchema } from "../log/log-schema.ts";
+import { denseWidth, idColumnKinds, type LogSchema } from "../log/log-schema.ts";
 import type { RowBlock } from "../log/row-block.ts";
 import type { Scratch } from "./scratch.ts";
 import { type StagedPiece, scratchName } from "./staged-source.ts";
@@ -32,7 +32,7 @@ export async function stageRows(
       if (block.rows === 0) continue;
       const at = take(room, 0, block.rows);
       labels.write(block.labels.subarray(0, block.rows), at);
-      dense.write(bytesOf(block.dense), 4 * at * schema.dense.length);
+      dense.write(bytesOf(block.dense), 4 * at * denseWidth(schema));
       const lists: [number, number][] = [];
       for (const [column, { words, list }] of kinds.entries()) {
         const ids = block.ids[column];

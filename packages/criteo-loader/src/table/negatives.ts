@@ -1,6 +1,6 @@
 import { createRng, type Rng, TtError } from "@tt-rec/tensor";
 import { IdTable } from "../learn/id-table.ts";
-import { idColumnKinds, type LogSchema } from "../log/log-schema.ts";
+import { denseWidth, idColumnKinds, type LogSchema } from "../log/log-schema.ts";
 import type { IdColumn, RowBlock } from "../log/row-block.ts";
 import type { RowSource } from "../log/row-source.ts";
 
@@ -156,7 +156,7 @@ function multiplied(block: RowBlock, schema: LogSchema, options: NegativeOptions
       ids[itemColumn].words.set(sampler.items.subarray(from, from + words), copy * words);
     }
   }
-  return { rows, labels, dense: repeat(block.dense, schema.dense.length, block.rows, times), ids };
+  return { rows, labels, dense: repeat(block.dense, denseWidth(schema), block.rows, times), ids };
 }
 
 function repeatIds({ words, offsets }: IdColumn, width: number, rows: number, times: number): IdColumn {

@@ -1,5 +1,5 @@
 import { logFeature } from "../log/log-feature.ts";
-import { idColumnKinds } from "../log/log-schema.ts";
+import { denseWidth, idColumnKinds } from "../log/log-schema.ts";
 import type { RowBlock } from "../log/row-block.ts";
 import { parseDecimalId, parseHexId, parseLabel, parseNumber } from "./field-values.ts";
 import { GrowingIds } from "./growing-ids.ts";
@@ -19,14 +19,22 @@ export class TableRows {
   readonly #schema: TableSchema;
   readonly #hash: TextHash;
   readonly #labels = new Uint8Array(BLOCK_ROWS);
+  /** Dense features of a row. */
+  readonly #width: number;
+  /** Place of each number's flag in a row, or −1. */
+  readonly #flagPlaces: readonly number[];
   readonly #dense: Float32Array;
   readonly #ids: readonly GrowingIds[];
 
   constructor(schema: TableSchema, hash: TextHash) {
     this.#schema = schema;
     this.#hash = hash;
-    this.#dense = new Float32Array(BLOCK_ROWS * schema.dense.length);
-    this.#ids = idColumnKinds(logSchemaOf(schema)).map((kind) => new GrowingIds(kind, BLOCK_ROWS));
+    const logSchema = logSchemaOf(schema);
+    const { flags = [] } = logSchema;
+    this.#width = denseWidth(logSchema);
+    this.#flagPlaces = schema.dense.map(({ column, flag }) => (flag === true ? schema.dense.length + flags.indexOf(column) : -1));
+    this.#dense = new Float32Array(BLOCK_ROWS * this.#width);
+    this.#ids = idColumnKinds(logSchema).map((kind) => new GrowingIds(kind, BLOCK_ROWS));
   }
 
   /** Whether the block has no room for another row. */
@@ -47,7 +55,9 @@ export class TableRows {
     const { dense } = this.#schema;
     const value = from === to ? 0 : parseNumber(bytes, from, to);
     if (Number.isNaN(value)) return false;
-    this.#dense[this.rows * dense.length + column] = dense[column].transform === "none" ? value : logOf(value);
+    const row = this.rows * this.#width;
+    this.#dense[row + column] = dense[column].transform === "none" ? value : logOf(value);
+    if (this.#flagPlaces[column] >= 0) this.#dense[row + this.#flagPlaces[column]] = from === to ? 1 : 0;
     return true;
   }
 
@@ -98,7 +108,7 @@ export class TableRows {
   take(): RowBlock {
     const { rows } = this;
     this.rows = 0;
-    const width = this.#schema.dense.length;
+    const width = this.#width;
     return {
       rows,
       labels: this.#labels.subarray(0, rows),

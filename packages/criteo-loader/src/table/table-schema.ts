@@ -8,6 +8,8 @@ export interface DenseColumn {
   readonly column: string;
   /** "log": ln(x + 1), 0 if x is negative, as for counts; "none": the number itself. A missing number is 0. */
   readonly transform: "log" | "none";
+  /** Whether a further feature is 1 where the number is missing. Default false. */
+  readonly flag?: boolean;
 }
 
 /** A column of ids, which becomes an embedding table. */
@@ -72,19 +74,26 @@ export function logSchemaOf({ label = "label", dense, ids }: TableSchema): LogSc
   const named = (kind: (column: CategoricalColumn) => boolean): string[] => ids.filter(kind).map(({ column }) => column);
   const wide = named(({ type }) => type === "text");
   const lists = named((column) => column.list);
+  const flags = dense.filter(({ flag }) => flag === true).map(({ column }) => column);
   return {
     label,
     dense: dense.map(({ column }) => column),
     ids: ids.map(({ column }) => column),
     ...(wide.length > 0 && { wide }),
     ...(lists.length > 0 && { lists }),
+    ...(flags.length > 0 && { flags }),
   };
 }
 
 function denseColumn(value: unknown, path: string): DenseColumn {
   if (typeof value === "string") return { column: value, transform: "log" };
-  const { column, transform = "log" } = object(value, path, ["column", "transform"]);
-  return { column: string(column, `${path}.column`), transform: choice(transform, `${path}.transform`, ["log", "none"]) };
+  const { column, transform = "log", flag } = object(value, path, ["column", "transform", "flag"]);
+  if (flag !== undefined && typeof flag !== "boolean") refuse(`${path}.flag`, flag, "true or false");
+  return {
+    column: string(column, `${path}.column`),
+    transform: choice(transform, `${path}.transform`, ["log", "none"]),
+    ...(flag === true && { flag }),
+  };
 }
 
 function categoricalColumn(value: unknown, path: string): CategoricalColumn {

@@ -1,5 +1,7 @@
 import { type Rng, type Runtime, type Tensor, TtError } from "@tt-rec/tensor";
+import type { MlpInitializer } from "../dlrm-config.ts";
 import { DenseParameter } from "./dense-parameter.ts";
+import { fillNormal } from "./fill-normal.ts";
 
 /** One layer y = x·Wᵀ + b with W [out, in]. */
 interface Layer {
@@ -18,11 +20,16 @@ export class Mlp {
   readonly #runtime: Runtime;
   readonly #layers: readonly Layer[];
 
-  /**
-   * Draws the weights as DLRM does: W ~ N(0, 2 / (in + out)), b ~ N(0, 1 / out). `widths` are the outputs of the layers.
-   * Throws `E_OPTION` on a width that is not a positive whole number.
-   */
-  constructor(runtime: Runtime, name: string, inputs: number, widths: readonly number[], lastRelu: boolean, rng: Rng) {
+  /** Draws weights and biases. `widths` are the outputs of the layers. Throws `E_OPTION` on one that is not a positive whole number. */
+  constructor(
+    runtime: Runtime,
+    name: string,
+    inputs: number,
+    widths: readonly number[],
+    lastRelu: boolean,
+    rng: Rng,
+    initializer: MlpInitializer = "dlrm",
+  ) {
     this.#runtime = runtime;
     this.#layers = widths.map((outputs, index) => {
       const columns = index === 0 ? inputs : widths[index - 1];
@@ -31,8 +38,8 @@ export class Mlp {
       }
       const weight = new DenseParameter(runtime, `${name}.${index}.weight`, [outputs, columns]);
       const bias = new DenseParameter(runtime, `${name}.${index}.bias`, [outputs]);
-      fillNormal(weight.weights, Math.sqrt(2 / (columns + outputs)), rng);
-      fillNormal(bias.weights, Math.sqrt(1 / outputs), rng);
+      fillNormal(weight.weights, Math.sqrt(2 / (initializer === "he" ? columns : columns + outputs)), rng);
+      if (initializer === "dlrm") fillNormal(bias.weights, Math.sqrt(1 / outputs), rng);
       return { weight, bias, relu: lastRelu || index < widths.length - 1 };
     });
     this.parameters = this.#layers.flatMap(({ weight, bias }) => [weight, bias]);
@@ -69,9 +76,4 @@ export class Mlp {
     }
     return dy;
   }
-}
-
-function fillNormal(tensor: Tensor, standardDeviation: number, rng: Rng): void {
-  const data = tensor.data;
-  for (let i = 0; i < data.length; i++) data[i] = standardDeviation * rng.normal();
 }

@@ -39,6 +39,7 @@ export function interactionExtents(
   vectors: readonly Tensor[],
   passThrough: boolean,
   rows: Tensor,
+  self: boolean,
   vectorGradients: readonly Tensor[] = vectors,
 ): InteractionExtents {
   const fail = (rule: string): TtError => new TtError("E_SHAPE", `interaction of ${vectors.length} vectors: ${rule}`);
@@ -52,11 +53,22 @@ export function interactionExtents(
     const which = i < vectors.length ? `vector ${i}` : `gradient ${i - vectors.length}`;
     throw fail(`${which} has shape [${other.shape}], [${shape}] was expected`);
   }
-  const width = (passThrough ? dim : 0) + (vectors.length * (vectors.length - 1)) / 2;
+  const width = (passThrough ? dim : 0) + (vectors.length * (vectors.length + (self ? 1 : -1))) / 2;
   if (String(rows.shape) !== String([samples, width])) {
     throw fail(`the result has shape [${samples},${width}], not [${rows.shape}]`);
   }
   return { samples, dim };
+}
+
+/** Checks that blocks [B, D_i] are those of a matrix [B, ΣD_i]; returns B. */
+export function blockRows(matrix: Tensor, blocks: readonly Tensor[]): number {
+  const bad = blocks.find(({ shape }) => shape.length !== 2 || shape[0] !== matrix.shape[0]);
+  const columns = blocks.reduce((sum, { shape }) => sum + shape[1], 0);
+  if (matrix.shape.length !== 2 || bad !== undefined || columns !== matrix.shape[1]) {
+    const shapes = blocks.map(({ shape }) => `[${shape}]`).join(", ");
+    throw new TtError("E_SHAPE", `the blocks ${shapes} are not those of a matrix [${matrix.shape}]`);
+  }
+  return matrix.shape[0];
 }
 
 /** Derives [m, n] of a gradient, and checks that the sums of its columns and the activation fit. */
@@ -97,7 +109,7 @@ export function checkUpdate(rule: UpdateRule, parameters: readonly Update[]): vo
     }
     if (rule.kind === "sgd") continue;
     if (state === undefined) throw new TtError("E_OPTION", `update: ${rule.kind} needs accumulators`);
-    const expected = rule.kind === "adagrad" ? weights.size : slicesOf(weights);
+    const expected = rule.kind === "rowWiseAdagrad" ? slicesOf(weights) : weights.size * (rule.kind === "adam" ? 2 : 1);
     if (state.size !== expected) {
       throw new TtError(
         "E_SHAPE",

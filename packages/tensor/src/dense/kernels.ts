@@ -12,13 +12,21 @@ export interface GemmOptions {
   readonly relu?: boolean;
 }
 
+/** What the loss does besides the mean over samples. */
+export interface LossOptions {
+  /** Factors of the loss of samples labelled 0 and 1. Default 1 and 1. */
+  readonly weights?: readonly [number, number];
+  /** Samples that the mean is over, if these are some of them; default their number. */
+  readonly samples?: number;
+}
+
 /** A parameter to update, with its gradient. */
 export interface Update {
   /** The weights; their first axis counts slices. */
   readonly weights: Tensor;
   /** The gradient, of as many elements. */
   readonly gradient: Tensor;
-  /** The accumulators that the rule needs: one an element for Adagrad, one a slice for row-wise Adagrad. */
+  /** The accumulators that the rule needs: one an element, two an element for Adam, one a slice for row-wise Adagrad. */
   readonly state?: Tensor;
 }
 
@@ -45,19 +53,26 @@ export interface DenseKernels {
    * Mean binary cross-entropy of `logits` [B] or [B, 1] against `labels` [B], and its gradient into `gradient`
    * (the logits' shape). Computed from the logits, so that no probability is rounded to 0 or 1. Resolves to the loss.
    */
-  bceWithLogits(logits: Tensor, labels: Float32Array, gradient: Tensor): Promise<number>;
+  bceWithLogits(logits: Tensor, labels: Float32Array, gradient: Tensor, options?: LossOptions): Promise<number>;
   /**
    * The products ⟨v_i, v_k⟩, k < i, of V vectors a sample, each given as [B, D], row by row of the strictly lower triangle
-   * into `out` [B, V(V − 1)/2]; with `passThrough` behind a copy of the first vector: [B, D + V(V − 1)/2].
+   * into `out` [B, V(V − 1)/2], with `self` k ≤ i and V(V + 1)/2 products; with `passThrough` behind a copy of the first vector.
    */
-  dotInteraction(vectors: readonly Tensor[], passThrough: boolean, out: Tensor): Promise<void>;
+  dotInteraction(vectors: readonly Tensor[], passThrough: boolean, out: Tensor, self?: boolean): Promise<void>;
   /** The gradients [B, D] of the vectors from the gradient of the result of `dotInteraction`. */
   dotInteractionBackward(
     vectors: readonly Tensor[],
     passThrough: boolean,
     gradient: Tensor,
     vectorGradients: readonly Tensor[],
+    self?: boolean,
   ): Promise<void>;
+  /** `out = a ⊙ b + addend`, element by element, of tensors of one size; `out` may be any of them. */
+  multiplyAdd(a: Tensor, b: Tensor, out: Tensor, addend?: Tensor): Promise<void>;
+  /** Puts blocks [B, D_i] one behind the other: `out` [B, ΣD_i]. */
+  joinColumns(blocks: readonly Tensor[], out: Tensor): Promise<void>;
+  /** Takes `matrix` [B, ΣD_i] apart into blocks [B, D_i]. */
+  splitColumns(matrix: Tensor, blocks: readonly Tensor[]): Promise<void>;
   /** Sum of squares of each tensor, in float64: not finite if and only if an element is not finite. */
   sumsOfSquares(tensors: readonly Tensor[]): Promise<number[]>;
   /** Updates several parameters in one pass. Throws `E_OPTION` on a bad rule, or without the state that the rule needs. */

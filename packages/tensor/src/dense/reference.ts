@@ -1,6 +1,15 @@
 import type { Tensor } from "../tensor.ts";
 import { type UpdateRule, updateSlice } from "../update-rule.ts";
-import { biasExtents, checkUpdate, columnExtents, gemmExtents, interactionExtents, slicesOf } from "./check.ts";
+import {
+  assertSameSize,
+  biasExtents,
+  blockRows,
+  checkUpdate,
+  columnExtents,
+  gemmExtents,
+  interactionExtents,
+  slicesOf,
+} from "./check.ts";
 import { gemmNN, gemmNT, gemmTN } from "./gemm.ts";
 import type { DenseKernels, GemmLayout, GemmOptions, Update } from "./kernels.ts";
 import { bceWithLogits, sigmoid } from "./loss.ts";
@@ -17,6 +26,9 @@ export const referenceKernels: DenseKernels = {
   bceWithLogits,
   dotInteraction,
   dotInteractionBackward,
+  multiplyAdd,
+  joinColumns,
+  splitColumns,
   sumsOfSquares,
   update,
 };
@@ -55,14 +67,14 @@ async function biasReluBackward(gradient: Tensor, biasGradient: Tensor, activati
   }
 }
 
-async function dotInteraction(vectors: readonly Tensor[], passThrough: boolean, out: Tensor): Promise<void> {
-  const { samples, dim } = interactionExtents(vectors, passThrough, out);
+async function dotInteraction(vectors: readonly Tensor[], passThrough: boolean, out: Tensor, self = false): Promise<void> {
+  const { samples, dim } = interactionExtents(vectors, passThrough, out, self);
   const [x, z] = [vectors.map(({ data }) => data), out.data];
   let o = 0;
   for (let start = 0; start < samples * dim; start += dim) {
     if (passThrough) for (let j = 0; j < dim; j++) z[o++] = x[0][start + j];
-    for (let i = 1; i < x.length; i++) {
-      for (let k = 0; k < i; k++) {
+    for (let i = 0; i < x.length; i++) {
+      for (let k = 0; k < (self ? i + 1 : i); k++) {
         let sum = 0;
         for (let j = start; j < start + dim; j++) sum += x[i][j] * x[k][j];
         z[o++] = sum;
@@ -78,21 +90,52 @@ async function dotInteractionBackward(
   passThrough: boolean,
   gradient: Tensor,
   vectorGradients: readonly Tensor[],
+  self = false,
 ): Promise<void> {
-  const { samples, dim } = interactionExtents(vectors, passThrough, gradient, vectorGradients);
+  const { samples, dim } = interactionExtents(vectors, passThrough, gradient, self, vectorGradients);
   const [x, dz, dx] = [vectors.map(({ data }) => data), gradient.data, vectorGradients.map(({ data }) => data)];
   for (const values of dx) values.fill(0);
   let o = 0;
   for (let start = 0; start < samples * dim; start += dim) {
     if (passThrough) for (let j = 0; j < dim; j++) dx[0][start + j] = dz[o++];
-    for (let i = 1; i < x.length; i++) {
-      for (let k = 0; k < i; k++) {
+    for (let i = 0; i < x.length; i++) {
+      for (let k = 0; k < (self ? i + 1 : i); k++) {
         const g = dz[o++];
         for (let j = start; j < start + dim; j++) {
           dx[i][j] += g * x[k][j];
           dx[k][j] += g * x[i][j];
         }
       }
+    }
+  }
+}
+
+async function multiplyAdd(a: Tensor, b: Tensor, out: Tensor, addend?: Tensor): Promise<void> {
+  for (const operand of [b, out, addend ?? a]) assertSameSize("multiplyAdd", a, operand);
+  const [x, y, z, result] = [a.data, b.data, addend?.data, out.data];
+  for (let i = 0; i < result.length; i++) result[i] = z === undefined ? x[i] * y[i] : Math.fround(x[i] * y[i]) + z[i];
+}
+
+async function joinColumns(blocks: readonly Tensor[], out: Tensor): Promise<void> {
+  const rows = blockRows(out, blocks);
+  const [parts, result] = [blocks.map(({ data }) => data), out.data];
+  let o = 0;
+  for (let row = 0; row < rows; row++) {
+    for (const [i, part] of parts.entries()) {
+      const width = blocks[i].shape[1];
+      for (let j = 0; j < width; j++) result[o++] = part[row * width + j];
+    }
+  }
+}
+
+async function splitColumns(matrix: Tensor, blocks: readonly Tensor[]): Promise<void> {
+  const rows = blockRows(matrix, blocks);
+  const [source, parts] = [matrix.data, blocks.map(({ data }) => data)];
+  let o = 0;
+  for (let row = 0; row < rows; row++) {
+    for (const [i, part] of parts.entries()) {
+      const width = blocks[i].shape[1];
+      for (let j = 0; j < width; j++) part[row * width + j] = source[o++];
     }
   }
 }

@@ -1,7 +1,7 @@
 import { floatBits, type Kernel, type KernelHost, type KernelModule, type Task } from "../engine/kernel-host.ts";
 import type { Tensor } from "../tensor.ts";
-import { epsOf, type UpdateRule } from "../update-rule.ts";
-import { biasExtents, checkUpdate, columnExtents, interactionExtents, slicesOf } from "./check.ts";
+import { ruleNumbers, type UpdateRule } from "../update-rule.ts";
+import { assertSameSize, biasExtents, blockRows, checkUpdate, columnExtents, interactionExtents, slicesOf } from "./check.ts";
 import type { DenseKernels, GemmOptions, Update } from "./kernels.ts";
 import { bceWithLogits, sigmoid } from "./loss.ts";
 import { wasmGemm } from "./wasm-gemm.ts";
@@ -13,11 +13,8 @@ const COLUMNS = 16;
 /** Samples of a unit of the interaction, each of which has a place of its own in scratch. */
 const SAMPLES = 16;
 
-/** Elements of a block of `sumOfSquares`, `sgd` and `adagrad`. */
+/** Elements of a block of `sumOfSquares` and of the update rules that know no slices. */
 const BLOCK = 16384;
-
-/** An eps that float32 rounds to 0 would make 0 / 0 of a gradient that was always 0. */
-const LEAST_EPS = 2 ** -149;
 
 /** The dense kernels in WebAssembly, on the heap of `host`: the same bits at any number of threads. */
 export function createWasmKernels(host: KernelHost, module: KernelModule, engine: string): DenseKernels {
@@ -29,9 +26,13 @@ export function createWasmKernels(host: KernelHost, module: KernelModule, engine
     biasReluBackward: (gradient, biasGradient, activation) => sumColumns(host, kernels, gradient, biasGradient, activation),
     sigmoid,
     bceWithLogits,
-    dotInteraction: (vectors, passThrough, out) => interact(host, kernels.dotInteraction, vectors, passThrough, out),
-    dotInteractionBackward: (vectors, passThrough, gradient, vectorGradients) =>
-      interact(host, kernels.dotInteractionBackward, vectors, passThrough, gradient, vectorGradients),
+    dotInteraction: (vectors, passThrough, out, self = false) =>
+      interact(host, kernels.dotInteraction, vectors, passThrough, out, self),
+    dotInteractionBackward: (vectors, passThrough, gradient, vectorGradients, self = false) =>
+      interact(host, kernels.dotInteractionBackward, vectors, passThrough, gradient, self, vectorGradients),
+    multiplyAdd: (a, b, out, addend) => multiplyElements(host, kernels, a, b, out, addend),
+    joinColumns: (blocks, out) => copyBlocks(host, kernels.joinColumns, out, blocks),
+    splitColumns: (matrix, blocks) => copyBlocks(host, kernels.splitColumns, matrix, blocks),
     sumsOfSquares: (tensors) => sumSquares(host, kernels, tensors),
     update: (rule, parameters) => updateAll(host, kernels, rule, parameters),
   };
@@ -73,9 +74,10 @@ async function interact(
   vectors: readonly Tensor[],
   passThrough: boolean,
   rows: Tensor,
+  self: boolean,
   vectorGradients?: readonly Tensor[],
 ): Promise<void> {
-  const { samples, dim } = interactionExtents(vectors, passThrough, rows, vectorGradients);
+  const { samples, dim } = interactionExtents(vectors, passThrough, rows, self, vectorGradients);
   const sources = vectors.map((tensor) => offsetOf(host, tensor));
   const targets = (vectorGradients ?? []).map((tensor) => offsetOf(host, tensor));
   const at = offsetOf(host, rows);
@@ -83,9 +85,40 @@ async function interact(
     const tables = [workspace.record(sources), workspace.record(targets)];
     const [count, units] = [vectors.length, Math.ceil(samples / SAMPLES)];
     const scratch = workspace.reserve(units * count * 16 * Math.ceil(dim / 4));
-    const record = workspace.record([...tables, at, scratch, samples, count, dim, passThrough ? 1 : 0]);
+    const flags = [passThrough ? 1 : 0, self ? 1 : 0];
+    const record = workspace.record([...tables, at, scratch, samples, count, dim, ...flags]);
     const perSample = 20 + (count ** 2 * (dim + 8)) / 20;
     await host.run([taskOf(kernel, record, units, SAMPLES * perSample)], samples * perSample);
+  });
+}
+
+async function multiplyElements(
+  host: KernelHost,
+  kernels: KernelNumbers,
+  a: Tensor,
+  b: Tensor,
+  out: Tensor,
+  addend: Tensor | undefined,
+): Promise<void> {
+  for (const operand of [b, out, addend ?? a]) assertSameSize("multiplyAdd", a, operand);
+  const added = addend === undefined ? 0 : offsetOf(host, addend);
+  const words = [offsetOf(host, a), offsetOf(host, b), added, offsetOf(host, out), out.size];
+  await host.call(async (workspace) => {
+    const units = Math.ceil(out.size / BLOCK);
+    await host.run([taskOf(kernels.multiplyAdd, workspace.record(words), units, BLOCK / 4)], out.size / 4);
+  });
+}
+
+/** Both directions of the copy between a matrix and blocks of its columns. */
+async function copyBlocks(host: KernelHost, kernel: Kernel, matrix: Tensor, blocks: readonly Tensor[]): Promise<void> {
+  const rows = blockRows(matrix, blocks);
+  const offsets = blocks.map((block) => offsetOf(host, block));
+  const [at, rowBytes] = [offsetOf(host, matrix), 4 * matrix.shape[1]];
+  await host.call(async (workspace) => {
+    const widths = workspace.record(blocks.map(({ shape }) => 4 * shape[1]));
+    const record = workspace.record([workspace.record(offsets), widths, at, blocks.length, rowBytes]);
+    const perRow = 5 * blocks.length + rowBytes / 8;
+    await host.run([taskOf(kernel, record, rows, perRow)], rows * perRow);
   });
 }
 
@@ -111,9 +144,8 @@ async function updateAll(
   parameters: readonly Update[],
 ): Promise<void> {
   checkUpdate(rule, parameters);
-  const { learningRate, scale = 1 } = rule;
-  const eps = rule.kind === "sgd" ? 0 : Math.max(LEAST_EPS, epsOf(rule));
-  const constants = [floatBits(learningRate * scale), floatBits(scale), floatBits(eps)];
+  const { rate, scale, eps, decay1, decay2, rootFactor } = ruleNumbers(rule);
+  const constants = [rate, scale, eps, decay1, decay2, 1 - decay1, 1 - decay2, rootFactor].map(floatBits);
   const rows = rule.kind === "rowWiseAdagrad";
   const records = parameters.map(({ weights, gradient, state }) => {
     const slices = slicesOf(weights);

@@ -8,17 +8,22 @@ const CHUNK_NANOSECONDS = 15_000;
 /** Names of the kernels of `assembly/index.ts`. */
 const NAMES = [
   "adagrad",
+  "adam",
   "biasRelu",
   "biasReluBackward",
   "columnCombinations",
   "dotInteraction",
   "dotInteractionBackward",
+  "joinColumns",
+  "momentum",
+  "multiplyAdd",
   "packColumns",
   "packRows",
   "product",
   "rowDots",
   "rowWiseAdagrad",
   "sgd",
+  "splitColumns",
   "sumOfSquares",
   "transpose",
 ] as const;

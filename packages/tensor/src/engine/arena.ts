@@ -7,6 +7,16 @@ interface Block {
   readonly byteLength: number;
 }
 
+/** A place in an arena. */
+export interface ArenaMark {
+  /** Number of the block. */
+  readonly block: number;
+  /** Bytes of it that are taken. */
+  readonly used: number;
+}
+
+const START: ArenaMark = { block: 0, used: 0 };
+
 /** A bump allocator on a heap; its blocks are kept from use to use, so a steady state allocates nothing. */
 export class Arena {
   readonly #heap: Heap;
@@ -34,13 +44,20 @@ export class Arena {
     return offset;
   }
 
-  /** Takes all bytes back; `poison` overwrites them with NaN so that a view that was kept shows. */
-  reset(poison: boolean): void {
-    this.#block = 0;
-    this.#used = 0;
+  /** The place that the next bytes are taken from. */
+  mark(): ArenaMark {
+    return { block: this.#block, used: this.#used };
+  }
+
+  /** Takes all bytes back that were reserved since a mark; `poison` overwrites them with NaN so that a view that was kept shows. */
+  reset(poison: boolean, { block, used }: ArenaMark = START): void {
+    this.#block = block;
+    this.#used = used;
     if (!poison) return;
-    for (const { offset, byteLength } of this.#blocks) {
-      this.#heap.floats.fill(Number.NaN, offset / 4, Math.floor((offset + byteLength) / 4));
+    for (const [i, { offset, byteLength }] of this.#blocks.entries()) {
+      if (i < block) continue;
+      const start = offset + (i === block ? used : 0);
+      this.#heap.floats.fill(Number.NaN, start / 4, Math.floor((offset + byteLength) / 4));
     }
   }
 

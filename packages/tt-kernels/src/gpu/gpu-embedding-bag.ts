@@ -6,7 +6,6 @@ import {
   type Tensor,
   TtError,
   type UpdateRule,
-  validateUpdateRule,
 } from "@tt-rec/tensor";
 import type {
   Bags,
@@ -24,7 +23,7 @@ import { bundleGradients, checkGradient, matchParts } from "../slice-gradients.t
 import type { GpuArray } from "./gpu-array.ts";
 import { GpuBatch } from "./gpu-batch.ts";
 import { TERM_NUMBERS } from "./gpu-device.ts";
-import type { GpuParameter, GpuSlices } from "./gpu-parameter.ts";
+import { type GpuParameter, type GpuSlices, validateGpuRule } from "./gpu-parameter.ts";
 import type { KernelSet } from "./kernel-set.ts";
 import { dotSource, gatherSource, gatherSumSource, squaresSource } from "./kernel-sources.ts";
 import { StepArrays } from "./step-arrays.ts";
@@ -158,14 +157,14 @@ export abstract class GpuEmbeddingBag implements EmbeddingBag {
     return {
       finite: sums.every((squares) => squares.every(Number.isFinite)),
       apply: async (rule) => {
-        validateUpdateRule(rule);
+        validateGpuRule(rule);
         await this.#update(parts, rule);
       },
     };
   }
 
   async apply(gradients: SliceGradients, rule: UpdateRule): Promise<void> {
-    validateUpdateRule(rule);
+    validateGpuRule(rule);
     const parts: GpuPart[] = [];
     for (const [parameter, { slices, values }] of matchParts(this.parameters, gradients)) {
       if (slices.length === 0) continue;
@@ -176,7 +175,7 @@ export abstract class GpuEmbeddingBag implements EmbeddingBag {
   }
 
   async step(plan: Plan, gradient: Tensor, rule: UpdateRule): Promise<void> {
-    validateUpdateRule(rule);
+    validateGpuRule(rule);
     const { parts } = await this.#gradients(this.#batchFor(plan, gradient), gradient, false);
     await this.#update(parts, rule);
   }

@@ -1,11 +1,12 @@
 import {
-  epsOf,
   type HostTensor,
   type NamedTensors,
   ParameterLayout,
+  ruleNumbers,
   type StatefulKind,
   TtError,
   type UpdateRule,
+  validateUpdateRule,
 } from "@tt-rec/tensor";
 import type { GpuArray } from "./gpu-array.ts";
 import type { KernelSet } from "./kernel-set.ts";
@@ -26,6 +27,13 @@ const LEAST_EPS = 2 ** -126;
 
 /** An array of a parameter: on the device, or on the host until it is needed there. */
 type Resident = { readonly host: Float32Array } | { readonly array: GpuArray };
+
+/** Throws `E_OPTION` on a bad rule, and on one that has no kernels for a device. */
+export function validateGpuRule(rule: UpdateRule): void {
+  validateUpdateRule(rule);
+  if (rule.kind === "momentum" || rule.kind === "adam")
+    throw new TtError("E_OPTION", `tables on a GPU know the update rules sgd, adagrad and rowWiseAdagrad, not ${rule.kind}`);
+}
 
 /** The gradients of the slices that a batch touched, on the device. */
 export interface GpuSlices {
@@ -80,8 +88,8 @@ export class GpuParameter extends ParameterLayout {
     }
     if (gradients === undefined) return;
     const { touched, values, slices } = gradients;
-    const { learningRate, scale = 1 } = rule;
-    const [rate, count] = [learningRate * scale, slices.length];
+    const { rate, scale, eps } = ruleNumbers(rule);
+    const count = slices.length;
     const weights = await this.weights();
     if (rule.kind === "sgd") {
       this.#replace(weights, await this.#run(sgdSource(), [weights, values, touched, count, rate]));
@@ -90,8 +98,7 @@ export class GpuParameter extends ParameterLayout {
     const adagrad = rule.kind === "adagrad";
     const state = adagrad ? await this.#adagradState(gradients, scale) : await this.#rowWiseState(gradients, scale);
     const source = adagrad ? adagradSource() : rowWiseSource();
-    const eps = Math.max(epsOf(rule), LEAST_EPS);
-    this.#replace(weights, await this.#run(source, [weights, state, values, touched, count, rate, eps]));
+    this.#replace(weights, await this.#run(source, [weights, state, values, touched, count, rate, Math.max(eps, LEAST_EPS)]));
   }
 
   /** Weights and optimizer state by name, copied to the host. */

@@ -1,4 +1,12 @@
-import type { KernelHost, Parameter, Runtime, Task, UpdateRule, Workspace } from "@tt-rec/tensor";
+import {
+  type KernelHost,
+  type Parameter,
+  type Runtime,
+  ruleNumbers,
+  type Task,
+  type UpdateRule,
+  type Workspace,
+} from "@tt-rec/tensor";
 import type { SliceGradient } from "../embedding-bag.ts";
 import type { Phases } from "../phases.ts";
 import { copyFloats, copyWords, writeRecord } from "./batch-arrays.ts";
@@ -49,7 +57,7 @@ function applyTask(
 
 /**
  * Updates rows of a table that has a memory of its own. If its accumulators have another one, the gradient goes through
- * theirs first, which divides it by √h + eps.
+ * theirs first, which makes of it what the weights go along.
  */
 export function* applyToTable(
   runtime: Runtime,
@@ -67,8 +75,7 @@ export function* applyToTable(
   }
   const finish = updateBy(rule, parameter.weights, state);
   const scaled = yield* runOnCopy(stateHost, "scaleSlices", slices, values.data, size, finish);
-  const { learningRate, scale = 1 } = rule;
-  const descend = updateBy({ kind: "sgd", learningRate, scale }, parameter.weights, undefined);
+  const descend = updateBy({ kind: "sgd", learningRate: ruleNumbers(rule).rate }, parameter.weights, undefined);
   yield* runOnCopy(host, "applySlices", slices, scaled, size, descend);
 }
 

@@ -17,7 +17,7 @@ import {
 } from "./tt-backward.ts";
 import { computeProducts, type Products, poolOutputs } from "./tt-forward.ts";
 import { type PlannedBatch, planBatch } from "./tt-plan.ts";
-import { storeAt, updateOf } from "./update-record.ts";
+import { storeAt, updateOf, updatesPiecewise } from "./update-record.ts";
 
 /** A batch on the wasm kernels. What it keeps on the heap lives as long as the step; a later step plans again. */
 export class WasmTTBatch implements BagBatch {
@@ -43,6 +43,10 @@ export class WasmTTBatch implements BagBatch {
   get uniqueRows(): number {
     this.#uniqueRows ??= groupRows(this.#lookup.rows).uniqueRows.length;
     return this.#uniqueRows;
+  }
+
+  *sort(): Phases<void> {
+    yield* this.#plan();
   }
 
   *forward(): Phases<Tensor> {
@@ -91,8 +95,8 @@ export class WasmTTBatch implements BagBatch {
   /** Applies the gradients of the cores as they are summed. */
   *#update(context: BackwardContext, gradients: ProductGradients, rule: UpdateRule): Phases<void> {
     const { parameters } = this.#cores;
-    if (rule.kind === "rowWiseAdagrad") {
-      // Its accumulator needs the whole slice before the first element is updated.
+    if (!updatesPiecewise(rule)) {
+      // Row-wise Adagrad needs the whole slice before the first element is updated; momentum and Adam have no piecewise kernel.
       const parts = yield* this.#stackGradients(context, gradients);
       this.#cores.version++;
       const pairs = parts.map((part, k) => [parameters[k], part] as const);

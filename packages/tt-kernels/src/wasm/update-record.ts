@@ -1,28 +1,23 @@
-import { epsOf, floatBits, type Parameter, type Tensor, type UpdateRule } from "@tt-rec/tensor";
+import { floatBits, type Parameter, ruleNumbers, type Tensor, type UpdateRule } from "@tt-rec/tensor";
 
 /** Kinds of the record `Finish` of the kernels. */
-const KINDS = { sgd: 1, adagrad: 2, rowWiseAdagrad: 3 } as const;
+const KINDS = { sgd: 1, adagrad: 2, rowWiseAdagrad: 3, momentum: 4, adam: 5 } as const;
 
-/** An eps that float32 rounds to 0 would make 0 / 0 of a gradient that was always 0. */
-const LEAST_EPS = 2 ** -149;
+/** Whether kernels may update a core piece by piece while its gradient is summed; other rules go through stacked gradients. */
+export function updatesPiecewise({ kind }: UpdateRule): boolean {
+  return kind === "sgd" || kind === "adagrad";
+}
 
 /** Words of a `Finish` that stacks gradients at an offset. */
 export function storeAt(offset: number): number[] {
-  return [0, offset, 0, 0, 0, 0];
+  return [0, offset, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 }
 
 /** Words of a `Finish` that updates weights by a rule. */
 export function updateBy(rule: UpdateRule, weights: Tensor, state: Tensor | undefined): number[] {
-  const { learningRate, scale = 1 } = rule;
-  const eps = rule.kind === "sgd" ? 0 : Math.max(epsOf(rule), LEAST_EPS);
-  return [
-    KINDS[rule.kind],
-    weights.byteOffset,
-    state?.byteOffset ?? 0,
-    floatBits(learningRate * scale),
-    floatBits(eps),
-    floatBits(scale),
-  ];
+  const { rate, eps, scale, decay1, decay2, rootFactor } = ruleNumbers(rule);
+  const factors = [rate, eps, scale, decay1, decay2, 1 - decay1, 1 - decay2, rootFactor].map(floatBits);
+  return [KINDS[rule.kind], weights.byteOffset, state?.byteOffset ?? 0, ...factors, 4 * weights.size];
 }
 
 /** Words of a `Finish` that updates a parameter, whose weights and state lie in one memory. */

@@ -1,5 +1,20 @@
 import { cpuUsage, quantile } from "@tt-rec/testing";
-import type { Sample } from "./quantity.ts";
+
+/** What one case, ours or a peer's, gave in one round. */
+export interface Sample {
+  /** Processor time of a call, mean, in ms. */
+  readonly cpu?: number;
+  /** Wall time of a call, median, in ms. */
+  readonly wall?: number;
+  /** Work per time, where the case knows it itself. */
+  readonly rate?: number;
+  /** Bytes, where the case counts bytes. */
+  readonly bytes?: number;
+  /** Cores kept busy by the process that was measured. */
+  readonly cpuPerWall?: number;
+  /** Cores used by other processes meanwhile. */
+  readonly otherCores?: number;
+}
 
 /** Fewest calls that are timed, as in the peers. */
 const MIN_CALLS = 5;

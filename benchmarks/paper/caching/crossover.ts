@@ -1,0 +1,67 @@
+import { createRng, type Rng, Runtime } from "@tt-rec/tensor";
+import { quantile } from "@tt-rec/testing";
+import { CachedTTEmbeddingBag } from "@tt-rec/tt-cache";
+import type { Bags, EmbeddingBag } from "@tt-rec/tt-kernels";
+import { lookupCall, randomCores, tableShape } from "../../common/lookup-call.ts";
+import { TABLE } from "../../common/table.ts";
+import type { FigureContext, Measurement } from "../harness/figure.ts";
+import { cpuTimes, interleave, quotients } from "../harness/interleave.ts";
+import { denseTable, ttTable } from "../harness/lookup-bags.ts";
+
+const BATCH = 2048;
+const BATCHES = 16;
+/** Rows of the cache: 0.1 % of the table. */
+const CACHE_ROWS = 10_000;
+const RANKS = { tiny: [16], quick: [16, 32], full: [8, 16, 32, 64] } as const;
+const HIT_RATES = {
+  tiny: [0, 0.9],
+  quick: [0, 0.5, 0.7, 0.8, 0.9, 0.95, 1],
+  full: [0, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98, 1],
+} as const;
+/** Steps between refreshes that none reaches. */
+const NEVER = 2 ** 31;
+
+/** Step times of a cached bag at given hit rates, beside the uncompressed bag and the TT bag without a cache on the same ids. */
+export async function* crossover(context: FigureContext): AsyncGenerator<Measurement> {
+  const runtime = await Runtime.create({ threads: 1 });
+  const bags = new Map<string, EmbeddingBag>([["uncompressed", denseTable(runtime)]]);
+  for (const ranks of RANKS[context.mode]) {
+    bags.set(`TT, R = ${ranks}`, ttTable(runtime, ranks));
+    bags.set(`cached, R = ${ranks}`, await filledBag(runtime, ranks));
+  }
+  for (const hitRate of HIT_RATES[context.mode]) {
+    const batches = drawAt(hitRate, createRng(context.seed));
+    const cases = new Map([...bags].map(([name, bag]) => [name, lookupCall(runtime, bag, batches, "step")] as const));
+    const samples = await interleave(cases, context);
+    const dense = cpuTimes(samples.get("uncompressed"));
+    for (const name of bags.keys()) {
+      const times = cpuTimes(samples.get(name));
+      yield {
+        id: `crossover/${name.replaceAll(" ", "")}/H${Math.round(100 * hitRate)}`,
+        case: { part: "crossover", name, hitRate, batchSize: BATCH, cacheRows: CACHE_ROWS, threads: 1 },
+        ...{ engine: runtime.kernels.engine, phase: "step", unit: "ms", values: times },
+        also: { timesSlower: quantile(quotients(times, dense), 0.5) },
+        data: `one id a bag, ${BATCH} bags, in a table of 10,131,227 × 16; the given share of ids uniform over ${CACHE_ROWS} cached rows, the others uniform over the rest`,
+      };
+    }
+  }
+  await runtime.close();
+}
+
+/** A cached bag that holds the first rows of the table. */
+async function filledBag(runtime: Runtime, ranks: number): Promise<CachedTTEmbeddingBag> {
+  const shape = tableShape(ranks);
+  const schedule = { warmupSteps: 1, refreshEvery: NEVER };
+  const bag = new CachedTTEmbeddingBag(runtime, { shape, cores: randomCores(shape), cacheRows: CACHE_ROWS, ...schedule });
+  const indices = Uint32Array.from({ length: CACHE_ROWS }, (_, id) => id);
+  await lookupCall(runtime, bag, [{ indices }], "step")();
+  return bag;
+}
+
+function drawAt(hitRate: number, rng: Rng): Bags[] {
+  const draw = (): number =>
+    rng.uniform() < hitRate
+      ? Math.floor(rng.uniform() * CACHE_ROWS)
+      : CACHE_ROWS + Math.floor(rng.uniform() * (TABLE.rows - CACHE_ROWS));
+  return Array.from({ length: BATCHES }, () => ({ indices: Uint32Array.from({ length: BATCH }, draw) }));
+}
