@@ -71,8 +71,8 @@ export class RowChooser {
   state(): NamedTensors {
     return new Map([
       ["cache.step", vectorOf(Uint32Array.of(this.#step))],
-      ["cache.schedule", vectorOf(Uint32Array.of(this.#filled ? 1 : 0, ...this.#schedule.memory))],
-      ["cache.candidates", vectorOf(this.#candidates)],
+      ["counter.schedule", vectorOf(Uint32Array.of(this.#filled ? 1 : 0, ...this.#schedule.memory))],
+      ["counter.candidates", vectorOf(this.#candidates)],
       ...this.#counter.state(),
     ]);
   }
@@ -80,9 +80,9 @@ export class RowChooser {
   /** Goes on from a state, in a chooser that has counted nothing. Throws `E_MISMATCH` on a state that is not one of such a cache. */
   load(state: NamedTensors, numEmbeddings: number): void {
     const [step] = readWords(state, "cache.step", 1);
-    const [filled, accesses, steps, interval] = readWords(state, "cache.schedule", 4);
-    const candidates = readVector(state, "cache.candidates");
-    checkIds("cache.candidates", candidates, numEmbeddings);
+    const [filled, accesses, steps, interval] = readWords(state, "counter.schedule", 4);
+    const candidates = readVector(state, "counter.candidates");
+    checkIds("counter.candidates", candidates, numEmbeddings);
     this.#counter.load(state, numEmbeddings);
     this.#step = step;
     this.#filled = filled > 0;

@@ -95,7 +95,7 @@ test("a damaged state is refused whole: E_MISMATCH, and nothing is written", asy
     [...good.keys()].sort(),
     [
       ...["adagrad.core.0", "adagrad.core.1", "cache.ids", "adagrad.cache.rows", "cache.rows", "cache.step"],
-      ...["cache.candidates", "cache.schedule", "core.0", "core.1", "counter.counts", "counter.ids", "counter.total"],
+      ...["counter.candidates", "counter.schedule", "core.0", "core.1", "counter.counts", "counter.ids", "counter.total"],
     ].sort(),
   );
   const short = (name: string): HostTensor => ({ ...(good.get(name) as HostTensor), data: new Float32Array(3) });
@@ -123,10 +123,10 @@ test("a damaged state is refused whole: E_MISMATCH, and nothing is written", asy
     ["cache.ids", { ...vector(1, 2), shape: [3] }, /"cache\.ids" is \[3\] with 2 elements/],
     ["cache.step", vector(1, 2), /cache\.step has 2 elements/],
     ["cache.step", vector(), /cache\.step has 0 elements/],
-    ["cache.schedule", undefined, /no tensor "cache\.schedule"/],
-    ["cache.schedule", vector(1, 2, 3), /cache\.schedule has 3 elements, 4/],
-    ["cache.candidates", undefined, /no tensor "cache\.candidates"/],
-    ["cache.candidates", vector(76), /cache\.candidates\[0\] = 76/],
+    ["counter.schedule", undefined, /no tensor "counter\.schedule"/],
+    ["counter.schedule", vector(1, 2, 3), /counter\.schedule has 3 elements, 4/],
+    ["counter.candidates", undefined, /no tensor "counter\.candidates"/],
+    ["counter.candidates", vector(76), /counter\.candidates\[0\] = 76/],
     ["counter.counts", vector(1), /counter\.counts has 1 elements, the counter 32 places/],
     ["counter.total", undefined, /no number "counter\.total"/],
     ["counter.total", vector(3), /no number "counter\.total"/],
