@@ -65,7 +65,8 @@ async function drawLog(): Promise<Log> {
       const fields = line.split("\t");
       labels[row] = Number(fields[0]);
       for (let i = 0; i < NUMBERS; i++) numbers[row * NUMBERS + i] = Math.log1p(Math.max(0, Number(fields[1 + i])));
-      for (let t = 0; t < TABLES; t++) ids[t][row] = Number.parseInt(fields[1 + NUMBERS + t] || "0", 16) % KAGGLE_CARDINALITIES[t];
+      for (let t = 0; t < TABLES; t++)
+        ids[t][row] = Number.parseInt(fields[1 + NUMBERS + t] || "0", 16) % KAGGLE_CARDINALITIES[t];
       row++;
     }
   }

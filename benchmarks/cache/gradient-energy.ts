@@ -122,7 +122,11 @@ export class EnergyCachedBag implements EmbeddingBag {
       }
       for (let j = 0; j < dim; j++) row[j] += values[position * dim + j];
     }
-    for (const [id, row] of rows) this.#policy.scores.add(id, row.reduce((sum, value) => sum + value * value, 0));
+    for (const [id, row] of rows)
+      this.#policy.scores.add(
+        id,
+        row.reduce((sum, value) => sum + value * value, 0),
+      );
     return this.cache.prepare(plan, gradient);
   }
 

@@ -13,7 +13,7 @@ import "@tt-rec/testing/relaxed-simd";
 import { describeMachine, describeSource } from "@tt-rec/testing";
 import { generatedTask } from "./generated-task.ts";
 import { criteoTask, gowallaTask, movieTask } from "./real-tasks.ts";
-import { readResults, type ResultLine, summary } from "./summary.ts";
+import { type ResultLine, readResults, summary } from "./summary.ts";
 import type { Task } from "./task.ts";
 import { type CacheChoice, trainOnce } from "./train-once.ts";
 import { VARIANTS } from "./variants.ts";

@@ -1,7 +1,14 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
-import { logSchemaOf, openDataset, parseTableSchema, type RowSource, type TableSchema, withNegatives } from "@tt-rec/criteo-loader";
+import {
+  logSchemaOf,
+  openDataset,
+  parseTableSchema,
+  type RowSource,
+  type TableSchema,
+  withNegatives,
+} from "@tt-rec/criteo-loader";
 import { logFile, type PrepareFilesOptions, prepareFiles, tableFile } from "@tt-rec/criteo-loader/node";
 import { createRng } from "@tt-rec/tensor";
 import { nodeDirectory } from "@tt-rec/tensor/node";
@@ -13,7 +20,16 @@ type Model = Omit<Task, "name" | "source" | "denseFeatures" | "tableNames" | "ca
 const SHARES = [0.01, 0.05, 0.2];
 
 const CRITEO: Model = {
-  ...{ bottomMlp: [64, 16], topMlp: [64, 1], ttTables: 7, ttRanks: 16, batchSize: 128, epochs: 1, shuffle: false, shares: SHARES },
+  ...{
+    bottomMlp: [64, 16],
+    topMlp: [64, 1],
+    ttTables: 7,
+    ttRanks: 16,
+    batchSize: 128,
+    epochs: 1,
+    shuffle: false,
+    shares: SHARES,
+  },
   optimizer: { kind: "adagrad", learningRate: 0.02, ttLearningRate: 0.02 },
 };
 /** A constant number gives the model a bottom MLP, and its products with the embeddings are biases of users and items. */

@@ -1,7 +1,7 @@
 import { Dlrm, type DlrmConfig, evaluate, type TTTableMaker, train } from "@tt-rec/dlrm";
 import { createRng, Runtime } from "@tt-rec/tensor";
-import { CachedTTEmbeddingBag, type CachedTTEmbeddingBagOptions } from "@tt-rec/tt-cache";
 import { quantile } from "@tt-rec/testing";
+import { CachedTTEmbeddingBag, type CachedTTEmbeddingBagOptions } from "@tt-rec/tt-cache";
 import { TTEmbeddingBag } from "@tt-rec/tt-kernels";
 import { planCompression } from "@tt-rec/tt-math";
 import { EnergyCachedBag } from "./gradient-energy.ts";
@@ -52,7 +52,12 @@ export async function trainOnce(task: Task, choice: CacheChoice | undefined, see
       const { policy, schedule } = choice.variant;
       const rows = options.shape.numEmbeddings;
       const cacheRows = Math.min(rows, Math.max(1, Math.round(choice.share * rows)));
-      const sized: Omit<CachedTTEmbeddingBagOptions, "policy"> = { ...options, ...schedule, cacheRows, ...(counts && { accessCounts: counts[table] }) };
+      const sized: Omit<CachedTTEmbeddingBagOptions, "policy"> = {
+        ...options,
+        ...schedule,
+        cacheRows,
+        ...(counts && { accessCounts: counts[table] }),
+      };
       if (policy === "gradient-energy") {
         const bag = new EnergyCachedBag(runtime, sized);
         caches.push(bag.cache);

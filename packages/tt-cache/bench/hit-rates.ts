@@ -55,7 +55,8 @@ function hitsOf({ trace, rows, batchSize }: Column, cacheRows: number): Record<s
   const batches: Uint32Array[] = [];
   for (let at = 0; at < trace.length; at += batchSize) batches.push(trace.subarray(at, at + batchSize));
   const fixed = scheduleOf(batches.length);
-  const simulated = (options: Omit<SimulationOptions, "cacheRows">): number => simulateCache(batches, { ...options, cacheRows }).hits;
+  const simulated = (options: Omit<SimulationOptions, "cacheRows">): number =>
+    simulateCache(batches, { ...options, cacheRows }).hits;
   const sketch = residentBy((capacity) => new CountMinCounter(SKETCH_BYTES * capacity, 2 * capacity));
   return {
     belady: beladyHits(trace, rows, cacheRows),

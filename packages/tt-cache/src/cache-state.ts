@@ -1,6 +1,6 @@
 import { type HostTensor, type NamedTensors, TtError } from "@tt-rec/tensor";
-import type { RowChooser } from "./row-chooser.ts";
 import { CACHED_ROWS } from "./row-cache.ts";
+import type { RowChooser } from "./row-chooser.ts";
 import { checkIds, readVector, vectorOf } from "./state-vectors.ts";
 
 /** Joins the states of the cores, the cached rows, their ids by slot and what chooses them. */
@@ -30,6 +30,7 @@ export function readCacheState(own: NamedTensors, chooser: RowChooser, capacity:
   chooser.load(own, numEmbeddings);
   const known = new Set(["cache.ids", ...chooser.state().keys()]);
   const unknown = [...own.keys()].find((name) => !known.has(name));
-  if (unknown !== undefined) throw new TtError("E_MISMATCH", `the state has the unknown tensor "${unknown}"`, { tensor: unknown });
+  if (unknown !== undefined)
+    throw new TtError("E_MISMATCH", `the state has the unknown tensor "${unknown}"`, { tensor: unknown });
   return ids;
 }

@@ -17,8 +17,8 @@ import { CacheMeter, type CacheMetrics } from "./cache-metrics.ts";
 import type { CachePolicy, CachePolicyName } from "./cache-policy.ts";
 import { readCacheState, splitState, writeCacheState } from "./cache-state.ts";
 import type { RefreshScheduleOptions } from "./refresh-schedule.ts";
-import { RowChooser } from "./row-chooser.ts";
 import { CACHED_ROWS, RowCache } from "./row-cache.ts";
+import { RowChooser } from "./row-chooser.ts";
 
 /** Options of `CachedTTEmbeddingBag`: those of the TT bag, the size of the cache, and when it takes new rows. */
 export interface CachedTTEmbeddingBagOptions extends TTEmbeddingBagOptions, RefreshScheduleOptions {
@@ -50,7 +50,7 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
   readonly numEmbeddings: number;
   readonly embeddingDim: number;
   readonly #runtime: Runtime;
-  readonly #newChooser: () => RowChooser;
+  readonly #newChooser: (accessCounts?: ArrayLike<number>) => RowChooser;
   readonly #pooling: Pooling;
   readonly #tt: TTEmbeddingBag;
   readonly #cache: RowCache;
@@ -65,16 +65,18 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
 
   /** Allocates cores and cache. Throws `E_OPTION` on a bad cache size, schedule or policy, `E_SHAPE` on bad cores. */
   constructor(runtime: Runtime, options: CachedTTEmbeddingBagOptions) {
-    const { shape, cacheRows, pooling = "sum", policy = "resident" } = options;
+    const { shape, cacheRows, pooling = "sum", policy = "resident", accessCounts } = options;
     if (!(Number.isSafeInteger(cacheRows) && cacheRows >= 1 && cacheRows <= shape.numEmbeddings)) {
       throw new TtError(
         "E_OPTION",
         `cacheRows = ${cacheRows} is not a whole number from 1 to the number of embeddings, ${shape.numEmbeddings}`,
       );
     }
-    this.#newChooser = () => new RowChooser(policy, options, cacheRows);
-    this.#chooser = this.#newChooser();
-    if (options.accessCounts !== undefined) this.#chooser.seed(options.accessCounts, shape.numEmbeddings);
+    if (accessCounts !== undefined && accessCounts.length !== shape.numEmbeddings) {
+      throw new TtError("E_OPTION", `accessCounts has ${accessCounts.length} elements, the table ${shape.numEmbeddings} rows`);
+    }
+    this.#newChooser = (counts) => new RowChooser(policy, options, cacheRows, counts);
+    this.#chooser = this.#newChooser(accessCounts);
     this.numEmbeddings = shape.numEmbeddings;
     this.embeddingDim = shape.embeddingDim;
     this.#runtime = runtime;

@@ -98,13 +98,20 @@ export class SetCounter implements RowCounter {
     const counts = readVector(state, "counter.counts");
     const total = state.get("counter.total")?.data;
     const places = this.#ids.length;
-    for (const [name, { length }] of [["counter.ids", ids], ["counter.counts", counts]] as const) {
+    for (const [name, { length }] of [
+      ["counter.ids", ids],
+      ["counter.counts", counts],
+    ] as const) {
       if (length !== places) throw new TtError("E_MISMATCH", `${name} has ${length} elements, the counter ${places} places`);
     }
     if (!(total instanceof Float64Array && total.length === 1)) {
       throw new TtError("E_MISMATCH", `the state has no number "counter.total"`, { tensor: "counter.total" });
     }
-    checkIds("counter.ids", ids.filter((id) => id !== FREE), numEmbeddings);
+    checkIds(
+      "counter.ids",
+      ids.filter((id) => id !== FREE),
+      numEmbeddings,
+    );
     const misplaced = ids.findIndex((id, place) => id !== FREE && Math.floor(place / WAYS) * WAYS !== this.#setOf(id));
     if (misplaced >= 0) throw new TtError("E_MISMATCH", `counter.ids[${misplaced}] = ${ids[misplaced]} is in another id's set`);
     this.#ids.set(ids);

@@ -38,8 +38,7 @@ export interface SimulationResult {
  */
 export function simulateCache(trace: Iterable<Uint32Array>, options: SimulationOptions): SimulationResult {
   const { cacheRows, policy = "resident", accessCounts } = options;
-  const chooser = new RowChooser(policy, options, cacheRows);
-  if (accessCounts !== undefined) chooser.seed(accessCounts, accessCounts.length);
+  const chooser = new RowChooser(policy, options, cacheRows, accessCounts);
   let held = new Set<number>();
   const sums = { hits: 0, lookups: 0, distinctHits: 0, distinctLookups: 0, loadedRows: 0, evictions: 0, refreshes: 0 };
   for (const ids of trace) {

@@ -181,8 +181,13 @@ test("evaluation counts no access, and may come between forward and backward", a
   const { refreshMilliseconds: __, ...expected } = quiet.metrics;
   t.deepEqual(metrics, expected);
   const counted = await watched.state();
-  const counts = new Map([...(counted.get("counter.ids")?.data ?? [])].map((id, i) => [id, counted.get("counter.counts")?.data[i]]));
-  t.deepEqual([2, 8, 17, 30].map((id) => counts.get(id)), [3, 2, 1, undefined]);
+  const counts = new Map(
+    [...(counted.get("counter.ids")?.data ?? [])].map((id, i) => [id, counted.get("counter.counts")?.data[i]]),
+  );
+  t.deepEqual(
+    [2, 8, 17, 30].map((id) => counts.get(id)),
+    [3, 2, 1, undefined],
+  );
 });
 
 test("a plan or a gradient older than a refresh is refused, and nothing is written", async (t) => {

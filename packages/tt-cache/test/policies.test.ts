@@ -36,7 +36,16 @@ test("fbtt on a trace worked out by hand: what was not chosen starts again at no
 });
 
 test("semi-dynamic on the same trace: 4 is chosen once its accesses since the beginning are more", async (t) => {
-  const expected = [[6, 8], [6, 8], [6, 8], [4, 6], [4, 6], [4, 6], [4, 6], [4, 6]];
+  const expected = [
+    [6, 8],
+    [6, 8],
+    [6, 8],
+    [4, 6],
+    [4, 6],
+    [4, 6],
+    [4, 6],
+    [4, 6],
+  ];
   t.deepEqual(await cachedBy("semi-dynamic", DRIFT), expected);
 });
 
@@ -52,7 +61,12 @@ test("static on the same trace: the first choice is the last", async (t) => {
 
 test("of equally accessed rows those that are held stay", async (t) => {
   const steps = [[9, 9, 7], [5], [], [3]];
-  t.deepEqual(await cachedBy("resident", steps), [[9, 7], [9, 7], [9, 7], [9, 7]]);
+  t.deepEqual(await cachedBy("resident", steps), [
+    [9, 7],
+    [9, 7],
+    [9, 7],
+    [9, 7],
+  ]);
   // The paper's policy goes by the smaller id.
   t.deepEqual((await cachedBy("semi-dynamic", steps)).at(-1), [9, 3]);
 });
@@ -101,7 +115,12 @@ test("what a refresh loses: under fbtt and semi-dynamic all that rows have learn
     const refreshed = partsOf(await bag.state(), shape);
     t.deepEqual(refreshed.ids, filled.ids);
     const moved = loses ? 0 : -0.25;
-    allClose(t, refreshed.rows, filled.rows.map((value) => value + moved), 1e-5);
+    allClose(
+      t,
+      refreshed.rows,
+      filled.rows.map((value) => value + moved),
+      1e-5,
+    );
     const accumulated = loses ? 0 : 4;
     t.true((await bag.state()).get("adagrad.cache.rows")?.data.every((value) => value === accumulated));
     t.is(bag.metrics.loadedRows, loses ? 4 : 2);

@@ -92,5 +92,8 @@ test("a state gives back the same places and total", (t) => {
   copy.load(counter.state(), 100);
   t.deepEqual(copy.state(), counter.state());
   t.throws(() => new SetCounter(20).load(counter.state(), 5), { code: "E_MISMATCH" });
-  t.throws(() => new SetCounter(40).load(counter.state(), 100), { code: "E_MISMATCH", message: /24 elements, the counter 40 places/ });
+  t.throws(() => new SetCounter(40).load(counter.state(), 100), {
+    code: "E_MISMATCH",
+    message: /24 elements, the counter 40 places/,
+  });
 });
