@@ -123,7 +123,7 @@ async function* measureModels(name: Name, context: FigureContext): AsyncGenerato
   for (const { name: variant, tables, ranks, cached } of VARIANTS) {
     const model = models.get(variant) as Dlrm;
     const times = cpuTimes(samples.get(variant));
-    const caches = model.tables.flatMap(({ cache }) => (cache === undefined ? [] : [cache.metrics.movingHitRate]));
+    const caches = model.tables.flatMap(({ cache }) => (cache === undefined ? [] : [cache.metrics.hitRate]));
     yield {
       id: `${name.toLowerCase()}/${variant.replaceAll(" ", "")}`,
       case: { model: name, name: variant, tables, ranks, cached, batchSize, embeddingDim, threads: 1 },

@@ -47,6 +47,7 @@ export function lineChart({ data, x, y, series, facet, level }: LineChart): TopL
         field: series,
         type: "nominal" as const,
         title: null,
+        ...(names.length === 1 && { legend: null }),
         sort: names,
         scale: { domain: names, scheme: "tableau10" as const },
       },

@@ -138,9 +138,10 @@ test("data sets of other id orders join the table; hashed ids need no dictionary
   await withData(t, async (path) => {
     const prepare = ["prepare", path("log.tsv"), "--days", "3", "--out"];
     await run(t, ...prepare, path("hashed"), "--id-order", "hash", "--hash-size", "2000");
+    await run(t, ...prepare, path("similar"), "--id-order", "similarity");
     const flags = [
       "--methods",
-      "dense,hash",
+      "dense,hash,tt",
       "--budgets",
       "10",
       "--dims",
@@ -152,7 +153,7 @@ test("data sets of other id orders join the table; hashed ids need no dictionary
       "--table-rates",
       "0.1",
     ];
-    const datasets = `${path("data")},${path("hashed")}`;
+    const datasets = [path("data"), path("similar"), path("hashed")].join(",");
     const events = eventsOf(
       await run(t, "compare", "--dataset", datasets, "--out", path("out"), ...flags, ...MODEL, ...PLAIN, "--json"),
     );
@@ -163,6 +164,11 @@ test("data sets of other id orders join the table; hashed ids need no dictionary
       "hash frequency true",
       "hash hash false",
       "hash random true",
+      "tt first-seen true",
+      "tt frequency true",
+      "tt hash false",
+      // Of the other order only what depends on it is new.
+      "tt similarity true",
     ]);
     t.is(new Set(rows.map(({ testRows }) => testRows)).size, 1);
     t.regex(

@@ -8,7 +8,9 @@ export type Parameters = ReadonlyMap<string, Float64Array>;
 
 /** The parameters of a model's state, without optimizer state and access counts. */
 export function parametersOf(state: NamedTensors): Map<string, Float64Array> {
-  const entries = [...state].filter(([name]) => !/adagrad|momentum|adam|counter|cache\.step/.test(name));
+  const entries = [...state].filter(
+    ([name]) => !/adagrad|momentum|adam|counter|cache\.(step|schedule|candidates|entering)/.test(name),
+  );
   return new Map(entries.map(([name, { data }]) => [name, Float64Array.from(data)]));
 }
 

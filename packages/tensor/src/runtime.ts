@@ -163,6 +163,11 @@ export class Runtime {
     }
   }
 
+  /** Whether a step is open, so that scratch memory is to be had. */
+  get isStepOpen(): boolean {
+    return this.#stepOpen;
+  }
+
   /** Inside a step: runs `body`, and ends the life of the scratch tensors made in it. Throws `E_STEP` when no step is open. */
   async scope<T>(body: () => Promise<T>): Promise<T> {
     if (!this.#stepOpen) throw new TtError("E_STEP", "a scope is a part of a step: call it inside runtime.step(async () => …)");

@@ -1,6 +1,7 @@
 import { IdIndex, type NamedTensors, TtError } from "@tt-rec/tensor";
-import { mostCounted, type RowCounter } from "./row-counter.ts";
+import type { RowCounter } from "./row-counter.ts";
 import { checkIds, readVector, vectorOf } from "./state-vectors.ts";
+import { mostCounted } from "./top-rows.ts";
 
 const MAX_COUNT = 0xffffffff;
 

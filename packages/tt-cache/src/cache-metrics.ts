@@ -29,9 +29,10 @@ export interface CacheMetrics {
   readonly bytes: number;
 }
 
-/** What knows how many distinct rows a part of a batch has. */
+/** The distinct rows of a batch, and how many of them are cached; asked for once the batch was computed. */
 interface DistinctRows {
   readonly uniqueRows: number;
+  readonly uniqueCached: number;
 }
 
 /** Adds up the metrics of a cache. */
@@ -44,16 +45,16 @@ export class CacheMeter {
   #distinctHits = 0;
   #distinctLookups = 0;
   /** The step counted last: its distinct rows are known for nothing once it was computed. */
-  #planned: { readonly cached: DistinctRows; readonly others: DistinctRows } | undefined;
+  #planned: DistinctRows | undefined;
   #refreshes = 0;
   #loadedRows = 0;
   #evictions = 0;
   #refreshMilliseconds = 0;
 
-  /** Records the lookups of one training step, and the plans of its cached and its other rows. */
-  countStep(hits: number, lookups: number, cached: DistinctRows, others: DistinctRows): void {
-    this.#countDistinct();
-    this.#planned = { cached, others };
+  /** Records the lookups of one training step. */
+  countStep(hits: number, lookups: number, distinct: DistinctRows): void {
+    this.countDistinct();
+    this.#planned = distinct;
     this.#hits += hits;
     this.#lookups += lookups;
     this.#hitRate = lookups === 0 ? 0 : hits / lookups;
@@ -62,9 +63,9 @@ export class CacheMeter {
     this.#moving += weight * (this.#hitRate - this.#moving);
   }
 
-  /** Records a refresh. */
-  countRefresh(loadedRows: number, evictions: number, milliseconds: number): void {
-    this.#refreshes++;
+  /** Records the work of a refresh at the end of a step: that of one that begins, or of one that goes on. */
+  countRefresh(begins: boolean, loadedRows: number, evictions: number, milliseconds: number): void {
+    if (begins) this.#refreshes++;
     this.#loadedRows += loadedRows;
     this.#evictions += evictions;
     this.#refreshMilliseconds += milliseconds;
@@ -72,7 +73,7 @@ export class CacheMeter {
 
   /** The metrics at this moment. */
   read(cachedRows: number, bytes: number): CacheMetrics {
-    this.#countDistinct();
+    this.countDistinct();
     return {
       hitRate: this.#hitRate,
       movingHitRate: this.#moving,
@@ -89,11 +90,11 @@ export class CacheMeter {
     };
   }
 
-  #countDistinct(): void {
+  /** Counts the distinct rows of the last batch, which cost nothing as long as what its computation found is there. */
+  countDistinct(): void {
     if (this.#planned === undefined) return;
-    const { cached, others } = this.#planned;
-    this.#distinctHits += cached.uniqueRows;
-    this.#distinctLookups += cached.uniqueRows + others.uniqueRows;
+    this.#distinctHits += this.#planned.uniqueCached;
+    this.#distinctLookups += this.#planned.uniqueRows;
     this.#planned = undefined;
   }
 }

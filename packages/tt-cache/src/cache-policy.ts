@@ -34,10 +34,13 @@ export type CachePolicyName = "resident" | "semi-dynamic" | "static";
  * Under `resident`, counts are halved at a refresh once they sum to this many accesses a cached row. Fewer follow a drift faster,
  * more tell rows apart that are accessed almost alike.
  */
-const AGE = 34;
+const AGE = 33;
 
 /** How much more a row must be counted than one that it replaces, in standard deviations of the difference of two counts. */
 const MARGIN = 1;
+
+const LAST_ID = 2 ** 32 - 1;
+const MOST_SORTED = 2 ** 21 - 1;
 
 /** Counted ids a cached row under `resident` and `static`: with 4, hit rates of the benchmark's traces are within 0.001 of those by exact counts. */
 const PLACES_PER_ROW = 4;
@@ -91,15 +94,15 @@ function exchangeRows(counter: RowCounter, capacity: number, held: Uint32Array):
   const newcomers = counter.top(2 * capacity).filter((id) => !rows.has(id));
   const room = capacity - held.length;
   for (const id of newcomers.subarray(0, room)) rows.add(id);
-  const counts = new Map(Array.from(held, (id) => [id, counter.count(id)]));
-  // Sorted so that the answer does not depend on slots.
-  const leaving = Array.from(counts).sort(([a, m], [b, n]) => m - n || b - a);
+  // Ascending by count, then the larger id first, whatever the slots; as numbers of 53 bits, which sort many times faster. Counts of
+  // rows that are hotter than that do not matter.
+  const keys = Float64Array.from(held, (id) => Math.min(counter.count(id), MOST_SORTED) * 2 ** 32 + (LAST_ID - id)).sort();
   for (const [i, id] of newcomers.subarray(room).entries()) {
-    if (i === leaving.length) break;
-    const [other, least] = leaving[i];
+    if (i === keys.length) break;
+    const least = Math.floor(keys[i] / 2 ** 32);
     const count = counter.count(id);
     if (count - least <= MARGIN * Math.sqrt(count + least)) break;
-    rows.delete(other);
+    rows.delete(LAST_ID - (keys[i] % 2 ** 32));
     rows.add(id);
   }
   return Uint32Array.from(rows);

@@ -1,36 +1,82 @@
 import { type HostTensor, type NamedTensors, TtError } from "@tt-rec/tensor";
-import { CACHED_ROWS } from "./row-cache.ts";
+import { NO_ROW } from "@tt-rec/tt-kernels";
+import type { Entering } from "./entering.ts";
 import type { RowChooser } from "./row-chooser.ts";
 import { checkIds, readVector, vectorOf } from "./state-vectors.ts";
 
-/** Joins the states of the cores, the cached rows, their ids by slot and what chooses them. */
-export function writeCacheState(tt: NamedTensors, rows: NamedTensors, ids: Uint32Array, chooser: RowChooser): NamedTensors {
-  return new Map([...tt, ...rows, ["cache.ids", vectorOf(ids)], ...chooser.state()]);
+/** What a cache remembers besides its rows and what chooses them. */
+export interface SlotState {
+  /** Row ids by slot, `NO_ROW` for a free one. */
+  readonly ids: Uint32Array;
+  /** Accesses of each slot that are not yet in the counter. */
+  readonly accesses: Uint32Array;
+  /** Rows that were chosen and are still to enter. */
+  readonly entering: Entering;
 }
 
-/** Takes a joined state apart by name. */
-export function splitState(state: NamedTensors): { tt: NamedTensors; rows: NamedTensors; own: NamedTensors } {
-  const tt = new Map<string, HostTensor>();
-  const rows = new Map<string, HostTensor>();
+/** Joins the state of cores and cached rows with that of the slots and of what chooses the rows. */
+export function writeCacheState(
+  parameters: NamedTensors,
+  { ids, accesses, entering }: SlotState,
+  chooser: RowChooser,
+): NamedTensors {
+  const pairs = Uint32Array.from([...entering.ids, ...entering.slots]);
+  return new Map([
+    ...parameters,
+    ["cache.ids", vectorOf(ids)],
+    ["counter.slots", vectorOf(accesses)],
+    ...(pairs.length > 0 ? ([["cache.entering", vectorOf(pairs)]] as const) : []),
+    ...chooser.state(),
+  ]);
+}
+
+/** Takes a joined state apart by name: what belongs to parameters, and what is the cache's own. */
+export function splitState(
+  state: NamedTensors,
+  parameterNames: readonly string[],
+): { parameters: NamedTensors; own: NamedTensors } {
+  const parameters = new Map<string, HostTensor>();
   const own = new Map<string, HostTensor>();
   for (const [name, tensor] of state) {
-    // The rows themselves, or their optimizer state.
-    if (name.endsWith(CACHED_ROWS)) rows.set(name, tensor);
-    else if (/^(cache|counter)\./.test(name)) own.set(name, tensor);
-    else tt.set(name, tensor);
+    const isOwn = /^(cache|counter)\./.test(name) && !parameterNames.includes(name);
+    (isOwn ? own : parameters).set(name, tensor);
   }
-  return { tt, rows, own };
+  return { parameters, own };
 }
 
-/** Reads the ids by slot, and has a fresh chooser go on from the state. Throws `E_MISMATCH`. */
-export function readCacheState(own: NamedTensors, chooser: RowChooser, capacity: number, numEmbeddings: number): Uint32Array {
+/** Reads the slots, and has a fresh chooser go on from the state. Throws `E_MISMATCH`. */
+export function readCacheState(own: NamedTensors, chooser: RowChooser, capacity: number, numEmbeddings: number): SlotState {
   const ids = readVector(own, "cache.ids");
   if (ids.length > capacity) throw new TtError("E_MISMATCH", `the state holds ${ids.length} cached rows, the cache ${capacity}`);
-  checkIds("cache.ids", ids, numEmbeddings);
+  checkIds(
+    "cache.ids",
+    ids.filter((id) => id !== NO_ROW),
+    numEmbeddings,
+  );
+  // States of earlier versions have none.
+  const accesses = own.has("counter.slots") ? readVector(own, "counter.slots") : new Uint32Array(ids.length);
+  if (accesses.length !== ids.length) {
+    throw new TtError("E_MISMATCH", `the state has ${ids.length} slots and the accesses of ${accesses.length}`);
+  }
+  const entering = readEntering(own, capacity, numEmbeddings);
   chooser.load(own, numEmbeddings);
-  const known = new Set(["cache.ids", ...chooser.state().keys()]);
+  const known = new Set(["cache.ids", "counter.slots", "cache.entering", ...chooser.state().keys()]);
   const unknown = [...own.keys()].find((name) => !known.has(name));
   if (unknown !== undefined)
     throw new TtError("E_MISMATCH", `the state has the unknown tensor "${unknown}"`, { tensor: unknown });
-  return ids;
+  return { ids, accesses, entering };
+}
+
+function readEntering(own: NamedTensors, capacity: number, numEmbeddings: number): Entering {
+  const pairs = own.has("cache.entering") ? readVector(own, "cache.entering") : new Uint32Array(0);
+  const count = pairs.length / 2;
+  if (!Number.isInteger(count)) throw new TtError("E_MISMATCH", `cache.entering has ${pairs.length} elements, not pairs`);
+  const [ids, slots] = [pairs.slice(0, count), pairs.slice(count)];
+  checkIds("cache.entering", ids, numEmbeddings);
+  const bad = slots.findIndex((slot) => slot >= capacity);
+  if (bad >= 0) {
+    throw new TtError("E_MISMATCH", `cache.entering[${count + bad}] = ${slots[bad]} is not below the cache's rows, ${capacity}`);
+  }
+  if (new Set(slots).size !== count) throw new TtError("E_MISMATCH", "cache.entering holds a slot twice");
+  return { ids, slots };
 }

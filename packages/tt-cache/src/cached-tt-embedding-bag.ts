@@ -1,92 +1,140 @@
-import { type NamedTensors, type Runtime, type Tensor, TtError, type UpdateRule, validateUpdateRule } from "@tt-rec/tensor";
 import {
+  type Lifetime,
+  type NamedTensors,
+  type Runtime,
+  type Tensor,
+  TtError,
+  type UpdateRule,
+  validateUpdateRule,
+} from "@tt-rec/tensor";
+import {
+  type BagPhases,
   type Bags,
   type EmbeddingBag,
   type Lookup,
+  NO_ROW,
+  type OverlaidPlan,
+  type PhasedStep,
+  type Phases,
   type Plan,
+  PlanBook,
   type PlanMode,
   type Pooling,
   type PreparedStep,
   resolveBags,
+  runPhases,
   type SliceGradients,
-  selectPositions,
   TTEmbeddingBag,
   type TTEmbeddingBagOptions,
 } from "@tt-rec/tt-kernels";
 import { CacheMeter, type CacheMetrics } from "./cache-metrics.ts";
 import type { CachePolicy, CachePolicyName } from "./cache-policy.ts";
+import { type CacheSizeOptions, resolveCacheRows } from "./cache-size.ts";
 import { readCacheState, splitState, writeCacheState } from "./cache-state.ts";
+import { countHeld, NONE_ENTERING, planEntering, takePortion } from "./entering.ts";
 import type { RefreshScheduleOptions } from "./refresh-schedule.ts";
 import { CACHED_ROWS, RowCache } from "./row-cache.ts";
 import { RowChooser } from "./row-chooser.ts";
 
 /** Options of `CachedTTEmbeddingBag`: those of the TT bag, the size of the cache, and when it takes new rows. */
-export interface CachedTTEmbeddingBagOptions extends TTEmbeddingBagOptions, RefreshScheduleOptions {
-  /** Most rows the cache can hold; the paper finds 0.01 % of the table's rows sufficient. */
-  readonly cacheRows: number;
+export interface CachedTTEmbeddingBagOptions extends TTEmbeddingBagOptions, CacheSizeOptions, RefreshScheduleOptions {
   /** How the cache takes new rows. Default `resident`. */
   readonly policy?: CachePolicyName | CachePolicy;
   /** Accesses of each row [numEmbeddings] that are known beforehand, such as those of the training rows; the cache starts with them. */
   readonly accessCounts?: ArrayLike<number>;
 }
 
-/** A batch split into its cached and its TT positions. */
-interface SplitPlan {
-  readonly generation: number;
-  readonly weighted: boolean;
-  readonly tt: Plan;
-  readonly ttPositions: Uint32Array;
-  readonly cached: Plan;
-  readonly cachedPositions: Uint32Array;
+/** A batch split into its cached and its TT positions; split anew when the cache has taken other rows meanwhile. */
+class CachedBatch {
+  readonly lookup: Lookup;
+  readonly mode: PlanMode;
+  /** The rows that were cached when the plan was made, and the step that it was made in. */
+  generation: number;
+  life: Readonly<Lifetime> | undefined;
+  plan: OverlaidPlan;
+  readonly #renew: (batch: CachedBatch) => void;
+
+  constructor(
+    { lookup, mode, generation, life, plan }: Pick<CachedBatch, "lookup" | "mode" | "generation" | "life" | "plan">,
+    renew: (batch: CachedBatch) => void,
+  ) {
+    this.lookup = lookup;
+    this.mode = mode;
+    this.generation = generation;
+    this.life = life;
+    this.plan = plan;
+    this.#renew = renew;
+  }
+
+  /** Distinct rows. */
+  get uniqueRows(): number {
+    return this.#livePlan.uniqueRows;
+  }
+
+  /** Those that are cached. */
+  get uniqueCached(): number {
+    return this.#livePlan.uniqueLaid;
+  }
+
+  /** The plan, made anew if its lists died with their step. */
+  get #livePlan(): OverlaidPlan {
+    if (this.life?.alive === false) this.#renew(this);
+    return this.plan;
+  }
 }
 
 /**
  * A TT embedding bag with the paper's cache of hot rows: the rows accessed most are kept uncompressed and trained on their
  * own. The policy says which rows a refresh takes, and whether those that stay keep what they have learned.
  *
- * Cached rows are weights of the model: forward, `toDense` and `state` see them in place of the cores' rows.
+ * Cached rows are weights of the model: forward, `toDense` and `state` see them in place of the cores' rows. The rows that a refresh
+ * chooses enter in portions, at the ends of this step and the next ones, the most accessed first.
  */
 export class CachedTTEmbeddingBag implements EmbeddingBag {
   readonly numEmbeddings: number;
   readonly embeddingDim: number;
+  readonly phases: BagPhases = {
+    sort: (plan) => this.#tt.phases.sort(this.#currentPlan(plan)),
+    forward: (plan) => this.#tt.phases.forward(this.#currentPlan(plan)),
+    prepare: (plan, gradient) => this.#prepare(plan, gradient),
+  };
   readonly #runtime: Runtime;
   readonly #newChooser: (accessCounts?: ArrayLike<number>) => RowChooser;
+  readonly #refreshEvery: number | undefined;
   readonly #pooling: Pooling;
   readonly #tt: TTEmbeddingBag;
   readonly #cache: RowCache;
   readonly #meter = new CacheMeter();
-  readonly #plans = new WeakMap<Plan, SplitPlan>();
+  readonly #plans = new PlanBook<CachedBatch>();
   /** The generation of the cached rows that a gradient is for. */
   readonly #gradients = new WeakMap<Tensor, number>();
   /** Which rows are to be cached, and when. */
   #chooser: RowChooser;
-  /** Counts changes of the set of cached rows, which make older plans and gradients void. */
+  /** Rows that the last refresh chose and that have not entered yet. */
+  #entering = NONE_ENTERING;
+  /** Counts changes of the set of cached rows, which make older gradients void. */
   #generation = 0;
 
   /** Allocates cores and cache. Throws `E_OPTION` on a bad cache size, schedule or policy, `E_SHAPE` on bad cores. */
   constructor(runtime: Runtime, options: CachedTTEmbeddingBagOptions) {
-    const { shape, cacheRows, pooling = "sum", policy = "resident", accessCounts } = options;
-    if (!(Number.isSafeInteger(cacheRows) && cacheRows >= 1 && cacheRows <= shape.numEmbeddings)) {
-      throw new TtError(
-        "E_OPTION",
-        `cacheRows = ${cacheRows} is not a whole number from 1 to the number of embeddings, ${shape.numEmbeddings}`,
-      );
-    }
+    const { shape, pooling = "sum", policy = "resident", accessCounts } = options;
+    const cacheRows = resolveCacheRows(options, shape);
     if (accessCounts !== undefined && accessCounts.length !== shape.numEmbeddings) {
       throw new TtError("E_OPTION", `accessCounts has ${accessCounts.length} elements, the table ${shape.numEmbeddings} rows`);
     }
     this.#newChooser = (counts) => new RowChooser(policy, options, cacheRows, counts);
     this.#chooser = this.#newChooser(accessCounts);
+    this.#refreshEvery = options.refreshEvery;
     this.numEmbeddings = shape.numEmbeddings;
     this.embeddingDim = shape.embeddingDim;
     this.#runtime = runtime;
     this.#pooling = pooling;
-    this.#tt = new TTEmbeddingBag(runtime, options);
-    this.#cache = new RowCache(runtime, cacheRows, shape.embeddingDim, pooling);
+    this.#cache = new RowCache(runtime, cacheRows, shape.embeddingDim);
+    this.#tt = new TTEmbeddingBag(runtime, options, this.#cache.rows);
   }
 
   get bytes(): number {
-    return this.#tt.bytes + this.#cacheBytes;
+    return this.#tt.bytes + this.#cache.mapBytes + this.#chooser.bytes;
   }
 
   get parameterBytes(): number {
@@ -96,186 +144,166 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
 
   /** Hit rate, evictions, refresh time and bytes of the cache. */
   get metrics(): CacheMetrics {
-    return this.#meter.read(this.#cache.size, this.#cacheBytes);
+    return this.#meter.read(this.#cache.size, this.#cache.rows.bytes + this.#cache.mapBytes + this.#chooser.bytes);
   }
 
   plan(bags: Bags, mode: PlanMode): Plan {
     const lookup = resolveBags(bags, this.#pooling, this.numEmbeddings);
-    const split = this.#split(lookup, mode);
+    const probed = this.#cache.probe(lookup, mode.training);
+    const life = this.#life;
+    const plan = this.#tt.planOverlaid(probed, mode);
+    const batch = new CachedBatch({ lookup, mode, generation: this.#generation, life, plan }, this.#renew);
     if (mode.training) {
-      this.#chooser.observe(lookup.rows);
-      this.#meter.countStep(split.cachedPositions.length, lookup.rows.length, split.cached, split.tt);
+      this.#chooser.observe(probed.missed, lookup.rows.length);
+      this.#meter.countStep(probed.laid.length, lookup.rows.length, batch);
     }
-    const plan: Plan = {
-      outputs: lookup.outputs,
-      lookups: lookup.rows.length,
-      get uniqueRows() {
-        return split.tt.uniqueRows + split.cached.uniqueRows;
-      },
-    };
-    this.#plans.set(plan, split);
-    return plan;
+    return this.#plans.issue(lookup, batch);
   }
 
   async forward(plan: Plan): Promise<Tensor> {
-    const { tt, cached } = this.#details(plan);
-    const out = await this.#tt.forward(tt);
-    if (cached.lookups > 0) {
-      const fromCache = (await this.#cache.rows.forward(cached)).data;
-      const sum = out.data;
-      for (let i = 0; i < sum.length; i++) sum[i] += fromCache[i];
-    }
-    return out;
+    return this.#tt.forward(this.#currentPlan(plan));
   }
 
   async backward(plan: Plan, gradient: Tensor): Promise<SliceGradients> {
-    const split = this.#details(plan);
-    const tt = await this.#tt.backward(split.tt, gradient);
-    const cached = await this.#cache.rows.backward(split.cached, gradient);
-    for (const { values } of cached.parts) this.#gradients.set(values, split.generation);
-    const parts = [...tt.parts, ...cached.parts];
-    const sumOfSquares = tt.sumOfSquares + cached.sumOfSquares;
-    if (!split.weighted) return { parts, sumOfSquares };
-    const weights = this.#runtime.scratch([plan.lookups]);
-    scatter(weights, split.ttPositions, tt.weights);
-    scatter(weights, split.cachedPositions, cached.weights);
-    return { parts, sumOfSquares, weights };
+    const gradients = await this.#tt.backward(this.#currentPlan(plan), gradient);
+    for (const { parameter, values } of gradients.parts) {
+      if (parameter === CACHED_ROWS) this.#gradients.set(values, this.#generation);
+    }
+    return gradients;
   }
 
   /**
-   * Updates cores and cached rows, counts a training step, and refreshes the cache if one is due at its end.
-   * Throws `E_STALE_PLAN` on gradients that are older than the last refresh: their rows may have left the cache.
+   * Updates cores and cached rows, counts a training step, and goes on with the refresh that is due at its end or under way.
+   * Throws `E_STALE_PLAN` on gradients that are older than the last change of the cache: their rows may have left it.
    */
-  async apply({ parts, sumOfSquares }: SliceGradients, rule: UpdateRule, cachedRule: UpdateRule = rule): Promise<void> {
-    validateUpdateRule(rule);
-    validateUpdateRule(cachedRule);
-    const tt = { sumOfSquares, parts: parts.filter(({ parameter }) => parameter !== CACHED_ROWS) };
-    const cached = { sumOfSquares, parts: parts.filter(({ parameter }) => parameter === CACHED_ROWS) };
-    // The TT bag checks its part before it writes, so the cached part must be known to be good by then.
-    for (const { values } of cached.parts) this.#assertCurrent(this.#gradients.get(values) ?? this.#generation);
-    this.#cache.rows.checkGradients(cached);
-    await this.#tt.apply(tt, rule);
-    await this.#cache.rows.apply(cached, cachedRule);
-    await this.#countStep();
+  async apply(gradients: SliceGradients, rule: UpdateRule, cachedRule: UpdateRule = rule): Promise<void> {
+    for (const each of [rule, cachedRule]) validateUpdateRule(each);
+    for (const { values } of gradients.parts) this.#assertCurrent(this.#gradients.get(values) ?? this.#generation);
+    await this.#tt.apply(gradients, rule, cachedRule);
+    await this.#run(this.#endStep());
   }
 
   async prepare(plan: Plan, gradient: Tensor): Promise<PreparedStep> {
-    const split = this.#details(plan);
-    const tt = await this.#tt.prepare(split.tt, gradient);
-    const cached = await this.#cache.rows.prepare(split.cached, gradient);
-    return {
-      finite: tt.finite && cached.finite,
-      apply: async (rule, cachedRule = rule) => {
-        validateUpdateRule(rule);
-        validateUpdateRule(cachedRule);
-        this.#assertCurrent(split.generation);
-        await tt.apply(rule);
-        await cached.apply(cachedRule);
-        await this.#countStep();
-      },
-    };
+    return this.#run(this.#prepare(plan, gradient));
   }
 
   async step(plan: Plan, gradient: Tensor, rule: UpdateRule): Promise<void> {
-    validateUpdateRule(rule);
-    await (await this.prepare(plan, gradient)).apply(rule);
+    await this.#tt.step(this.#currentPlan(plan), gradient, rule);
+    await this.#run(this.#endStep());
   }
 
   async state(): Promise<NamedTensors> {
-    return writeCacheState(await this.#tt.state(), await this.#cache.rows.state(), this.#cache.ids, this.#chooser);
+    const { ids, accesses } = this.#cache;
+    return writeCacheState(await this.#tt.state(), { ids, accesses, entering: this.#entering }, this.#chooser);
   }
 
   async load(state: NamedTensors): Promise<void> {
-    const { tt, rows, own } = splitState(state);
+    const { parameters, own } = splitState(state, this.#cache.rows.stateNames);
     const chooser = this.#newChooser();
-    const ids = readCacheState(own, chooser, this.#cache.capacity, this.numEmbeddings);
-    // The TT bag checks its part before it writes, so the other parts must be known to be good by then.
-    this.#cache.rows.checkState(rows);
-    await this.#tt.load(tt);
-    await this.#cache.rows.load(rows);
-    this.#cache.assign(ids);
+    const slots = readCacheState(own, chooser, this.#cache.capacity, this.numEmbeddings);
+    // The TT bag checks the parameters before it writes.
+    await this.#tt.load(parameters);
+    this.#cache.assign(slots.ids, slots.accesses);
+    this.#entering = slots.entering;
     this.#chooser = chooser;
     this.#generation++;
   }
 
   async toDense(): Promise<Tensor> {
     const dense = await this.#tt.toDense();
-    const rows = await this.#cache.rows.toDense();
-    const [table, cached, dim] = [dense.data, rows.data, this.embeddingDim];
-    for (const [slot, id] of this.#cache.ids.entries()) table.set(cached.subarray(slot * dim, (slot + 1) * dim), id * dim);
-    rows.dispose();
+    const [table, cached, dim] = [dense.data, this.#cache.rows.weights.data, this.embeddingDim];
+    for (const [slot, id] of this.#cache.ids.entries()) {
+      if (id !== NO_ROW) table.set(cached.subarray(slot * dim, (slot + 1) * dim), id * dim);
+    }
     return dense;
   }
 
   dispose(): void {
     this.#tt.dispose();
-    this.#cache.rows.dispose();
+    this.#cache.dispose();
   }
 
-  get #cacheBytes(): number {
-    return this.#cache.bytes + this.#chooser.bytes;
+  *#prepare(plan: Plan, gradient: Tensor): Phases<PhasedStep> {
+    const step = yield* this.#tt.phases.prepare(this.#currentPlan(plan), gradient);
+    const generation = this.#generation;
+    const apply = (rule: UpdateRule, cachedRule = rule): Phases<void> => {
+      for (const each of [rule, cachedRule]) validateUpdateRule(each);
+      this.#assertCurrent(generation);
+      const update = step.applyPhases(rule, cachedRule);
+      return this.#thenEndStep(update);
+    };
+    return { finite: step.finite, applyPhases: apply, apply: async (rule, cachedRule) => this.#run(apply(rule, cachedRule)) };
   }
 
-  #details(plan: Plan): SplitPlan {
-    const details = this.#plans.get(plan);
-    if (details === undefined) throw new TtError("E_OPTION", "the plan was made by another embedding bag");
-    this.#assertCurrent(details.generation);
-    return details;
+  /** The plan of a batch for the rows that are cached now. */
+  #currentPlan(plan: Plan): Plan {
+    const batch = this.#plans.details(plan);
+    const isCurrent = batch.generation === this.#generation && batch.life?.alive !== false;
+    if (!isCurrent) this.#renew(batch);
+    return batch.plan;
+  }
+
+  /** Splits a batch anew, without counting its accesses again. */
+  readonly #renew = (batch: CachedBatch): void => {
+    batch.generation = this.#generation;
+    batch.life = this.#life;
+    batch.plan = this.#tt.planOverlaid(this.#cache.probe(batch.lookup, false), batch.mode);
+  };
+
+  /** The life of the open step, if there is one. */
+  get #life(): Readonly<Lifetime> | undefined {
+    return this.#runtime.isStepOpen ? this.#runtime.scratchLife : undefined;
   }
 
   #assertCurrent(generation: number): void {
     if (generation === this.#generation) return;
     throw new TtError(
       "E_STALE_PLAN",
-      `the cache has taken other rows since the batch was planned, up to step ${this.#chooser.step}; plan the batch again`,
+      `the cache has taken other rows since the gradients were computed, up to step ${this.#chooser.step}; compute them again`,
     );
   }
 
-  #split(lookup: Lookup, mode: PlanMode): SplitPlan {
-    const slots = new Int32Array(lookup.rows.length);
-    let hits = 0;
-    for (let p = 0; p < slots.length; p++) {
-      slots[p] = this.#cache.slotOf(lookup.rows[p]);
-      if (slots[p] >= 0) hits++;
-    }
-    const cachedPositions = new Uint32Array(hits);
-    const ttPositions = new Uint32Array(slots.length - hits);
-    let [c, t] = [0, 0];
-    for (let p = 0; p < slots.length; p++) {
-      if (slots[p] >= 0) cachedPositions[c++] = p;
-      else ttPositions[t++] = p;
-    }
-    const cachedSlots = cachedPositions.map((p) => slots[p]);
-    return {
-      generation: this.#generation,
-      weighted: lookup.weightFactors !== undefined,
-      tt: this.#tt.planLookup(hits === 0 ? lookup : selectPositions(lookup, ttPositions), mode),
-      ttPositions,
-      cached: this.#cache.rows.planLookup(selectPositions(lookup, cachedPositions, cachedSlots)),
-      cachedPositions,
-    };
+  *#thenEndStep(update: Phases<void>): Phases<void> {
+    yield* update;
+    yield* this.#endStep();
   }
 
-  /** Counts a training step, and refreshes the cache if one is due at its end. */
-  async #countStep(): Promise<void> {
+  /** Counts a training step, chooses rows if a refresh is due at its end, and lets a portion of them enter. */
+  *#endStep(): Phases<void> {
     const start = performance.now();
-    const ids = this.#chooser.endStep(this.#cache.ids);
-    if (ids === undefined) return;
-    const { entered, slots, dropped } = this.#chooser.policy.keepsRows ? this.#cache.exchange(ids) : this.#replaceAll(ids);
-    const rows = await this.#tt.forward(this.#tt.planLookup({ outputs: entered.length, rows: entered }, { training: false }));
+    this.#meter.countDistinct();
+    const { ids } = this.#cache;
+    const wanted = this.#chooser.endStep(() => {
+      this.#cache.takeAllAccesses(this.#chooser.count);
+      return ids.filter((id) => id !== NO_ROW);
+    });
+    if (wanted === undefined && this.#entering.ids.length === 0) return;
+    const dropped = wanted === undefined ? 0 : this.#exchange(wanted);
+    const entered = yield* this.#letRowsEnter();
+    this.#meter.countRefresh(wanted !== undefined, entered, dropped, performance.now() - start);
+  }
+
+  /** Has chosen rows enter from now on, in place of those that an earlier refresh chose. Returns how many rows held they replace. */
+  #exchange(wanted: Uint32Array): number {
+    const slots = this.#cache.slotsOf(wanted);
+    this.#entering = planEntering(wanted, slots, this.#chooser.policy.keepsRows);
+    return this.#cache.size - countHeld(slots);
+  }
+
+  /** Computes a portion of the entering rows from the cores and gives them their slots. Returns how many they are. */
+  *#letRowsEnter(): Phases<number> {
+    const [{ ids, slots }, later] = takePortion(this.#entering, this.#cache.capacity, this.#refreshEvery);
+    this.#entering = later;
+    if (ids.length === 0) return 0;
+    const plan = this.#tt.planLookup({ outputs: ids.length, rows: ids }, { training: false });
+    const rows = yield* this.#tt.phases.forward(plan);
+    for (const [i, id] of ids.entries()) this.#cache.take(slots[i], id, this.#chooser.count);
     this.#cache.fill(slots, rows.data);
     this.#generation++;
-    this.#meter.countRefresh(entered.length, dropped, performance.now() - start);
+    return ids.length;
   }
 
-  /** Has all rows enter, those that are cached already too. */
-  #replaceAll(ids: Uint32Array): ReturnType<RowCache["exchange"]> {
-    return { entered: ids, slots: Uint32Array.from(ids, (_, slot) => slot), dropped: this.#cache.assign(ids) };
+  #run<T>(phases: Phases<T>): Promise<T> {
+    return runPhases(this.#runtime.host, phases);
   }
-}
-
-function scatter(target: Tensor, positions: Uint32Array, source: Tensor | undefined): void {
-  if (source === undefined) return;
-  const [to, from] = [target.data, source.data];
-  for (let i = 0; i < positions.length; i++) to[positions[i]] = from[i];
 }

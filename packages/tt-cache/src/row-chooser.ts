@@ -45,16 +45,26 @@ export class RowChooser {
     return this.#step;
   }
 
-  /** Counts the accesses of a training batch. */
-  observe(ids: Uint32Array): void {
-    this.#counter.observe(ids);
-    this.#schedule.observe(ids.length);
+  /**
+   * Counts a training batch: the accesses of rows that are not held, and the number of all. Those of rows that are held are counted
+   * by slot, and added when rows are looked for.
+   */
+  observe(others: Uint32Array, lookups: number): void {
+    this.#counter.observe(others);
+    this.#schedule.observe(lookups);
   }
 
-  /** Counts a training step. Returns the rows that the cache is to hold from now on, if it is to refresh at the step's end. */
-  endStep(held: Uint32Array): Uint32Array | undefined {
+  /** Adds accesses of a row that is or was held. */
+  readonly count = (id: number, accesses: number): void => this.#counter.add(id, accesses);
+
+  /**
+   * Counts a training step. Returns the rows that the cache is to hold from now on, if it is to refresh at the step's end;
+   * `countHeld` then adds the accesses of the rows held, and tells which they are.
+   */
+  endStep(countHeld: () => Uint32Array): Uint32Array | undefined {
     this.#step++;
     if (!this.#schedule.isDue(this.#step, this.#filled)) return undefined;
+    const held = countHeld();
     if (!this.#filled) return this.#fill();
     const rows = this.policy.selectRows(this.#counter, this.#capacity, held);
     this.#schedule.countRefresh(rows.length - countCommon(held, rows));

@@ -1,6 +1,7 @@
 import { mixBits, type NamedTensors, TtError } from "@tt-rec/tensor";
-import { mostCounted, type RowCounter } from "./row-counter.ts";
+import type { RowCounter } from "./row-counter.ts";
 import { checkIds, readVector, vectorOf } from "./state-vectors.ts";
+import { mostCounted } from "./top-rows.ts";
 
 /** Marks a free place; no id has this number, since that would take 2^32 of them. */
 const FREE = 0xffffffff;
@@ -64,9 +65,8 @@ export class SetCounter implements RowCounter {
 
   /** Accesses of an id since it took its place. */
   count(id: number): number {
-    const begin = this.#setOf(id);
-    const place = this.#ids.subarray(begin, begin + WAYS).indexOf(id);
-    return place < 0 ? 0 : this.#counts[begin + place];
+    const place = this.#placeFor(id);
+    return this.#ids[place] === id ? this.#counts[place] : 0;
   }
 
   /** Halves all counts, rounding down; ids that are left with none lose their places. */

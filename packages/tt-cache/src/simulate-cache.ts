@@ -1,4 +1,6 @@
+import { NO_ROW } from "@tt-rec/tt-kernels";
 import type { CachePolicy, CachePolicyName } from "./cache-policy.ts";
+import { countHeld, NONE_ENTERING, planEntering, takePortion } from "./entering.ts";
 import type { RefreshScheduleOptions } from "./refresh-schedule.ts";
 import { RowChooser } from "./row-chooser.ts";
 
@@ -39,22 +41,53 @@ export interface SimulationResult {
 export function simulateCache(trace: Iterable<Uint32Array>, options: SimulationOptions): SimulationResult {
   const { cacheRows, policy = "resident", accessCounts } = options;
   const chooser = new RowChooser(policy, options, cacheRows, accessCounts);
-  let held = new Set<number>();
+  // The slots as the cache has them: the id in each, its accesses since they were last counted, and the slot of each id.
+  const slots = new Uint32Array(cacheRows).fill(NO_ROW);
+  const accesses = new Uint32Array(cacheRows);
+  const slotOf = new Map<number, number>();
+  let entering = NONE_ENTERING;
   const sums = { hits: 0, lookups: 0, distinctHits: 0, distinctLookups: 0, loadedRows: 0, evictions: 0, refreshes: 0 };
+  const countSlot = (slot: number): void => {
+    if (accesses[slot] > 0) chooser.count(slots[slot], accesses[slot]);
+    accesses[slot] = 0;
+  };
+  const free = (slot: number | undefined): void => {
+    if (slot === undefined || slots[slot] === NO_ROW) return;
+    countSlot(slot);
+    slotOf.delete(slots[slot]);
+    slots[slot] = NO_ROW;
+  };
   for (const ids of trace) {
     sums.lookups += ids.length;
-    for (const id of ids) if (held.has(id)) sums.hits++;
     const distinct = new Set(ids);
     sums.distinctLookups += distinct.size;
-    for (const id of distinct) if (held.has(id)) sums.distinctHits++;
-    chooser.observe(ids);
-    const rows = chooser.endStep(Uint32Array.from(held));
-    if (rows === undefined) continue;
-    const next = new Set(rows);
-    for (const id of held) if (!next.has(id)) sums.evictions++;
-    for (const id of next) if (!(chooser.policy.keepsRows && held.has(id))) sums.loadedRows++;
-    held = next;
-    sums.refreshes++;
+    for (const id of distinct) if (slotOf.has(id)) sums.distinctHits++;
+    const others = ids.filter((id) => {
+      const slot = slotOf.get(id);
+      if (slot !== undefined) accesses[slot]++;
+      return slot === undefined;
+    });
+    sums.hits += ids.length - others.length;
+    chooser.observe(others, ids.length);
+    const rows = chooser.endStep(() => {
+      for (const slot of slots.keys()) countSlot(slot);
+      return slots.filter((id) => id !== NO_ROW);
+    });
+    if (rows !== undefined) {
+      sums.refreshes++;
+      const slotsOf = rows.map((id) => slotOf.get(id) ?? NO_ROW);
+      sums.evictions += slotOf.size - countHeld(slotsOf);
+      entering = planEntering(rows, slotsOf, chooser.policy.keepsRows);
+    }
+    const [now, later] = takePortion(entering, cacheRows, options.refreshEvery);
+    entering = later;
+    sums.loadedRows += now.ids.length;
+    for (const [i, id] of now.ids.entries()) {
+      free(now.slots[i]);
+      free(slotOf.get(id));
+      slots[now.slots[i]] = id;
+      slotOf.set(id, now.slots[i]);
+    }
   }
   return { ...sums, counterBytes: chooser.bytes };
 }

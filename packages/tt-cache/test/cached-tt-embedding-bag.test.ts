@@ -186,31 +186,39 @@ test("evaluation counts no access, and may come between forward and backward", a
   );
   t.deepEqual(
     [2, 8, 17, 30].map((id) => counts.get(id)),
-    [3, 2, 1, undefined],
+    [1, 1, 1, undefined],
   );
+  t.deepEqual(counted.get("counter.slots")?.data, Uint32Array.of(2, 1));
 });
 
-test("a plan or a gradient older than a refresh is refused, and nothing is written", async (t) => {
+test("a gradient older than a refresh is refused, and nothing is written; a plan is good for the rows that are cached now", async (t) => {
   const runtime = await Runtime.create({ poison: true });
   const shape = SHAPES[0];
   const bag = cachedBag(runtime, shape, 1);
-  const bags = { indices: Uint32Array.of(3, 4, 5) };
+  const bags = { indices: Uint32Array.of(3, 4, 60) };
   await runtime.step(async () => {
     const [first, second] = [bag.plan(bags, TRAINING), bag.plan(bags, TRAINING)];
     const gradient = scratchFrom(runtime, [3, 15], new Float32Array(45).fill(1));
     const [early, late] = [await bag.backward(first, gradient), await bag.backward(second, gradient)];
+    const prepared = await bag.prepare(second, gradient);
     await bag.apply(early, SGD);
     const state = partsOf(await bag.state(), shape);
-    t.deepEqual(state.ids, [3, 4, 5]);
-    await t.throwsAsync(bag.forward(first), {
-      code: "E_STALE_PLAN",
-      message: "the cache has taken other rows since the batch was planned, up to step 1; plan the batch again",
-    });
-    await t.throwsAsync(bag.backward(second, gradient), { code: "E_STALE_PLAN" });
-    await t.throwsAsync(bag.step(second, gradient, SGD), { code: "E_STALE_PLAN" });
+    t.deepEqual(state.ids, [3, 4, 60]);
+    // No row of the cores is left to the batch.
+    const anew = await bag.backward(second, gradient);
+    t.deepEqual([...(anew.parts.find(({ parameter }) => parameter === "cache.rows")?.slices ?? [])], [0, 1, 2]);
+    const rows = (await bag.forward(first)).data.slice();
+    t.deepEqual([...rows], [...state.rows.subarray(0, 45)]);
+    t.is(((await bag.state()).get("counter.total")?.data ?? [])[0], 6);
+    t.deepEqual((await bag.state()).get("counter.slots")?.data, Uint32Array.of(0, 0, 0));
     await t.throwsAsync(bag.apply(late, SGD), { code: "E_STALE_PLAN" });
+    await t.throwsAsync(prepared.apply(SGD), {
+      code: "E_STALE_PLAN",
+      message: "the cache has taken other rows since the gradients were computed, up to step 1; compute them again",
+    });
     t.deepEqual(partsOf(await bag.state(), shape), state);
-    await t.notThrowsAsync(bag.forward(bag.plan(bags, TRAINING)));
+    await bag.step(second, gradient, SGD);
+    t.deepEqual(partsOf(await bag.state(), shape).cores, state.cores);
   });
 });
 
@@ -312,12 +320,16 @@ test("bytes are those of cores, cached rows, optimizer state, map and counter", 
   const bag = cachedBag(runtime, shape, 1);
   const cores = 4 * parameterCount(shape);
   const rows = 4 * 5 * 15;
-  // Ids and slots of the map, at most half full; ids and counts of four places a row, in sets of 8.
-  const map = 4 * (5 + 16);
+  // Pairs of the map, at most a quarter full, ids and accesses; ids and counts of four places a row, in sets of 8.
+  const map = 4 * (2 * 32 + 5 + 5);
   const counter = 4 * (24 + 24);
   t.is(bag.bytes, cores + rows + map + counter);
   t.is(bag.metrics.bytes, rows + map + counter);
-  await train(runtime, bag, { indices: Uint32Array.of(1, 2) }, 1, { kind: "adagrad", learningRate: 1 });
+  const adagrad: UpdateRule = { kind: "adagrad", learningRate: 1 };
+  await train(runtime, bag, { indices: Uint32Array.of(1, 2) }, 1, adagrad);
+  // Nothing was cached yet, so nothing cached has learned.
+  t.is(bag.bytes, 2 * cores + rows + map + counter);
+  await train(runtime, bag, { indices: Uint32Array.of(1, 9) }, 1, adagrad);
   t.is(bag.bytes, 2 * cores + 2 * rows + map + counter);
   t.is(bag.metrics.bytes, 2 * rows + map + counter);
   bag.plan({ indices: Uint32Array.from({ length: 76 }, (_, i) => i) }, TRAINING);

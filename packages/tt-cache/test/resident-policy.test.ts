@@ -71,9 +71,9 @@ test("a trace worked out by hand: rows keep their slots, and accesses of long ag
     [],
     // 4 is now well ahead of 6; 8 keeps slot 0.
     [4, 4, 4, 4, 8],
-    // 66 accesses in all, not yet 34 a row.
+    // 66 accesses in all, by a step without a refresh.
     [...many(4, 29), ...many(8, 29)],
-    // Now they are 70, and after the rows are chosen all counts are halved: 8 and 4 have 16, 5 has 2.
+    // Now they are 70, more than 33 a row, and after the rows are chosen all counts are halved: 8 and 4 have 16, 5 has 2.
     [5, 5, 5, 5],
     [],
     // 5 comes to 26, well past the halved 4 and 8; of these the larger id has to go.

@@ -42,16 +42,21 @@ export function finish4(to: Finish, offset: usize, gradient: v128): void {
 /** `finish4` of a kind that is known. */
 @inline
 export function finish4As(kind: u32, to: Finish, offset: usize, gradient: v128): void {
-  const at = to.target + offset;
+  finishAt(kind, to.target + offset, to.state + offset, f32x4.splat(to.rate), f32x4.splat(to.eps), f32x4.splat(to.scale), gradient);
+}
+
+/** `finish4As` for loops that read the record but once: a store might change it, for all that the compiler knows. */
+@inline
+export function finishAt(kind: u32, at: usize, state: usize, rate: v128, eps: v128, scale: v128, gradient: v128): void {
   if (kind == STORE) {
     v128.store(at, gradient);
   } else if (kind == SGD) {
-    v128.store(at, f32x4.sub(v128.load(at), f32x4.mul(f32x4.splat(to.rate), gradient)));
+    v128.store(at, f32x4.sub(v128.load(at), f32x4.mul(rate, gradient)));
   } else {
-    const scaled = f32x4.mul(f32x4.splat(to.scale), gradient);
-    const h = madd(scaled, scaled, v128.load(to.state + offset));
-    v128.store(to.state + offset, h);
-    const step = f32x4.div(f32x4.mul(f32x4.splat(to.rate), gradient), f32x4.add(f32x4.sqrt(h), f32x4.splat(to.eps)));
+    const scaled = f32x4.mul(scale, gradient);
+    const h = madd(scaled, scaled, v128.load(state));
+    v128.store(state, h);
+    const step = f32x4.div(f32x4.mul(rate, gradient), f32x4.add(f32x4.sqrt(h), eps));
     v128.store(at, f32x4.sub(v128.load(at), step));
   }
 }

@@ -4,6 +4,7 @@ export { backwardNodes, backwardRows, sumChildren } from "./backward";
 export { computeRows, extendNodes } from "./forward";
 export { innerGradient } from "./inner-gradient";
 export { finishSums, sumFirst, sumLast } from "./outer-gradients";
+export { overlaidWeightGradients, poolOverlaid } from "./overlay";
 export { planDense, planTT } from "./plan";
 export { expandOffsets, gatherGradients, poolRows, weightGradients } from "./pool";
 export { transposeSlices } from "./transpose";

@@ -1,5 +1,5 @@
 // Gradients of the inner cores: sums over all nodes that multiply by a slice, in the order of the nodes.
-import { ADAGRAD, Finish, finish1, finish4, finish4As, SGD, sliceOffset, STORE } from "./finish";
+import { ADAGRAD, Finish, finish1, finish4, finishAt, SGD, sliceOffset, STORE } from "./finish";
 import { Level } from "./plan";
 import { madd, splat } from "./simd";
 
@@ -44,22 +44,95 @@ function pieceGradient(inner: InnerGradient, bucket: u32, first: u32, last: u32)
   const digit = load<u32>(level.bucketDigits + (<usize>bucket << 2));
   const slice = sliceOffset(inner.finish, bucket, digit, <usize>inner.rank * stride);
   const finish = inner.finish;
-  // Row by row, so that the slice streams through the caches in the order of its bytes: most of a batch's slices are met
-  // by a few nodes only, and their bytes are what takes the time.
+  // The kind is a constant in each, which leaves the innermost code without a branch.
+  if (finish.kind == STORE) sliceRows(pointers, count, first, last, gradients, stride, finish, slice, STORE);
+  else if (finish.kind == SGD) sliceRows(pointers, count, first, last, gradients, stride, finish, slice, SGD);
+  else sliceRows(pointers, count, first, last, gradients, stride, finish, slice, ADAGRAD);
+}
+
+/**
+ * Row by row, so that the slice streams through the caches in the order of its bytes: most of a batch's slices are met by a few
+ * nodes only, and their bytes are what takes the time.
+ */
+@inline
+function sliceRows(
+  pointers: usize,
+  count: u32,
+  first: u32,
+  last: u32,
+  gradients: usize,
+  stride: usize,
+  finish: Finish,
+  slice: usize,
+  kind: u32,
+): void {
   let row = first;
   for (; row + 2 <= last; row += 2) {
     const offset = slice + <usize>row * stride;
     let column: usize = 0;
-    for (; column + 64 <= stride; column += 64) {
-      // The kind is a constant in each, which leaves the innermost code without a branch.
-      if (finish.kind == STORE) outer2x16(pointers, count, <usize>row << 2, gradients + column, stride, finish, offset + column, STORE);
-      else if (finish.kind == SGD) outer2x16(pointers, count, <usize>row << 2, gradients + column, stride, finish, offset + column, SGD);
-      else outer2x16(pointers, count, <usize>row << 2, gradients + column, stride, finish, offset + column, ADAGRAD);
+    if (count == 2) {
+      column = stride & ~15;
+      few(2, pointers, <usize>row << 2, gradients, stride, column, finish, offset, kind);
+    } else if (count == 4) {
+      column = stride & ~15;
+      few(4, pointers, <usize>row << 2, gradients, stride, column, finish, offset, kind);
+    } else {
+      for (; column + 64 <= stride; column += 64) {
+        outer2x16(pointers, count, <usize>row << 2, gradients + column, stride, finish, offset + column, kind);
+      }
     }
-    rowEdge(pointers, count, <usize>row << 2, gradients, stride, column, finish, offset);
-    rowEdge(pointers, count, <usize>(row + 1) << 2, gradients, stride, column, finish, offset + stride);
+    if (column < stride) {
+      rowEdge(pointers, count, <usize>row << 2, gradients, stride, column, finish, offset);
+      rowEdge(pointers, count, <usize>(row + 1) << 2, gradients, stride, column, finish, offset + stride);
+    }
   }
   if (row < last) rowEdge(pointers, count, <usize>row << 2, gradients, stride, 0, finish, slice + <usize>row * stride);
+}
+
+/** Two rows of 2 or 4 terms, whose factors stay in registers: the slice of a node or two, as small batches have them. */
+@inline
+function few(terms: u32, pointers: usize, row: usize, b: usize, stride: usize, bytes: usize, finish: Finish, offset: usize, kind: u32): void {
+  const p0 = <usize>load<u32>(pointers) + row;
+  const p1 = <usize>load<u32>(pointers, 4) + row;
+  const x0 = splat(p0);
+  const y0 = splat(p0 + 4);
+  const x1 = splat(p1);
+  const y1 = splat(p1 + 4);
+  let x2 = x0;
+  let y2 = x0;
+  let x3 = x0;
+  let y3 = x0;
+  if (terms == 4) {
+    const p2 = <usize>load<u32>(pointers, 8) + row;
+    const p3 = <usize>load<u32>(pointers, 12) + row;
+    x2 = splat(p2);
+    y2 = splat(p2 + 4);
+    x3 = splat(p3);
+    y3 = splat(p3 + 4);
+  }
+  const rate = f32x4.splat(finish.rate);
+  const eps = f32x4.splat(finish.eps);
+  const scale = f32x4.splat(finish.scale);
+  let state = finish.state + offset;
+  let at = finish.target + offset;
+  const end = at + bytes;
+  while (at < end) {
+    const b0 = v128.load(b);
+    const b1 = v128.load(b + stride);
+    let x = madd(x1, b1, f32x4.mul(x0, b0));
+    let y = madd(y1, b1, f32x4.mul(y0, b0));
+    if (terms == 4) {
+      const b2 = v128.load(b + (stride << 1));
+      const b3 = v128.load(b + 3 * stride);
+      x = madd(x3, b3, madd(x2, b2, x));
+      y = madd(y3, b3, madd(y2, b2, y));
+    }
+    finishAt(kind, at, state, rate, eps, scale, x);
+    finishAt(kind, at + stride, state + stride, rate, eps, scale, y);
+    at += 16;
+    state += 16;
+    b += 16;
+  }
 }
 
 /** One row from a byte offset of its columns on. */
@@ -100,14 +173,19 @@ function outer2x16(pointers: usize, count: u32, row: usize, b: usize, stride: us
     pointers += 4;
     b += stride;
   }
-  finish4As(kind, finish, offset, c00);
-  finish4As(kind, finish, offset + 16, c01);
-  finish4As(kind, finish, offset + 32, c02);
-  finish4As(kind, finish, offset + 48, c03);
-  finish4As(kind, finish, offset + stride, c10);
-  finish4As(kind, finish, offset + stride + 16, c11);
-  finish4As(kind, finish, offset + stride + 32, c12);
-  finish4As(kind, finish, offset + stride + 48, c13);
+  const rate = f32x4.splat(finish.rate);
+  const eps = f32x4.splat(finish.eps);
+  const scale = f32x4.splat(finish.scale);
+  const at = finish.target + offset;
+  const state = finish.state + offset;
+  finishAt(kind, at, state, rate, eps, scale, c00);
+  finishAt(kind, at + 16, state + 16, rate, eps, scale, c01);
+  finishAt(kind, at + 32, state + 32, rate, eps, scale, c02);
+  finishAt(kind, at + 48, state + 48, rate, eps, scale, c03);
+  finishAt(kind, at + stride, state + stride, rate, eps, scale, c10);
+  finishAt(kind, at + stride + 16, state + stride + 16, rate, eps, scale, c11);
+  finishAt(kind, at + stride + 32, state + stride + 32, rate, eps, scale, c12);
+  finishAt(kind, at + stride + 48, state + stride + 48, rate, eps, scale, c13);
 }
 
 function outer1x4(pointers: usize, count: u32, row: usize, b: usize, stride: usize): v128 {

@@ -2,7 +2,7 @@
 // added to sums that stay in the caches. Lanes share the nodes among them, each with sums of its own; the sums of all
 // lanes are added in order at the end. The number of lanes depends on the batch alone.
 import { addTo } from "./backward";
-import { Finish, finish1, finish4, sliceOffset } from "./finish";
+import { ADAGRAD, Finish, finish1, finish4As, SGD, sliceOffset, STORE } from "./finish";
 import { addOuter } from "./outer";
 import { Level } from "./plan";
 import { column0, column1, column2, column3 } from "./transpose";
@@ -120,16 +120,28 @@ export function finishSums(args: usize, begin: i32, end: i32): void {
     const digit = load<u32>(sums.digits + (<usize>place << 2));
     const offset = sliceOffset(sums.finish, place, digit, bytes);
     const from = sums.sums + <usize>place * bytes;
-    if (columns == 1) finishRow(sums, from, offset, bytes);
-    else finishSlice(sums, from, offset);
+    // The kind is a constant in each, as is a single lane, the rule in small batches.
+    const kind = sums.finish.kind;
+    const single = sums.lanes == 1;
+    if (kind == SGD && single) finishPlace(sums, from, offset, bytes, SGD, true);
+    else if (kind == SGD) finishPlace(sums, from, offset, bytes, SGD, false);
+    else if (kind == STORE) finishPlace(sums, from, offset, bytes, STORE, false);
+    else finishPlace(sums, from, offset, bytes, ADAGRAD, false);
   }
+}
+
+@inline
+function finishPlace(sums: FinishSums, from: usize, offset: usize, bytes: usize, kind: u32, single: bool): void {
+  if (sums.columns == 1) finishRow(sums, from, offset, bytes, kind, single);
+  else finishSlice(sums, from, offset, kind, single);
 }
 
 /** Four elements, summed over the lanes. */
 @inline
-function total4(sums: FinishSums, at: usize): v128 {
-  const laneBytes = <usize>(sums.rank * sums.columns * sums.slices) << 2;
+function total4(sums: FinishSums, at: usize, single: bool): v128 {
   let total = v128.load(at);
+  if (single) return total;
+  const laneBytes = <usize>(sums.rank * sums.columns * sums.slices) << 2;
   for (let lane: u32 = 1; lane < sums.lanes; lane++) total = f32x4.add(total, v128.load(at + laneBytes * lane));
   return total;
 }
@@ -142,37 +154,47 @@ function total1(sums: FinishSums, at: usize): f32 {
   return total;
 }
 
-function finishRow(sums: FinishSums, from: usize, offset: usize, bytes: usize): void {
+@inline
+function finishRow(sums: FinishSums, from: usize, offset: usize, bytes: usize, kind: u32, single: bool): void {
+  const finish = sums.finish;
   let at: usize = 0;
-  for (; at + 16 <= bytes; at += 16) finish4(sums.finish, offset + at, total4(sums, from + at));
-  for (; at < bytes; at += 4) finish1(sums.finish, offset + at, total1(sums, from + at));
+  for (; at + 16 <= bytes; at += 16) finish4As(kind, finish, offset + at, total4(sums, from + at, single));
+  for (; at < bytes; at += 4) finish1(finish, offset + at, total1(sums, from + at));
 }
 
 /** Turns a slice back, [columns, rank] → [rank, columns], four by four. */
-function finishSlice(sums: FinishSums, from: usize, offset: usize): void {
+@inline
+function finishSlice(sums: FinishSums, from: usize, offset: usize, kind: u32, single: bool): void {
   const rank = sums.rank;
   const columns = sums.columns;
   const step = <usize>rank << 2;
+  const finish = sums.finish;
   for (let column: u32 = 0; column < columns; column += 4) {
     for (let row: u32 = 0; row < rank; row += 4) {
       const at = from + ((<usize>column * rank + row) << 2);
       const target = offset + ((<usize>row * columns + column) << 2);
       if (row + 4 <= rank && column + 4 <= columns) {
-        const a = total4(sums, at);
-        const b = total4(sums, at + step);
-        const c = total4(sums, at + (step << 1));
-        const d = total4(sums, at + 3 * step);
-        finish4(sums.finish, target, column0(a, b, c, d));
-        finish4(sums.finish, target + (<usize>columns << 2), column1(a, b, c, d));
-        finish4(sums.finish, target + (<usize>columns << 3), column2(a, b, c, d));
-        finish4(sums.finish, target + 3 * (<usize>columns << 2), column3(a, b, c, d));
+        const a = total4(sums, at, single);
+        const b = total4(sums, at + step, single);
+        const c = total4(sums, at + (step << 1), single);
+        const d = total4(sums, at + 3 * step, single);
+        finish4As(kind, finish, target, column0(a, b, c, d));
+        finish4As(kind, finish, target + (<usize>columns << 2), column1(a, b, c, d));
+        finish4As(kind, finish, target + (<usize>columns << 3), column2(a, b, c, d));
+        finish4As(kind, finish, target + 3 * (<usize>columns << 2), column3(a, b, c, d));
       } else {
-        for (let r: u32 = 0; r < min<u32>(4, rank - row); r++) {
-          for (let c: u32 = 0; c < min<u32>(4, columns - column); c++) {
-            finish1(sums.finish, target + ((<usize>r * columns + c) << 2), total1(sums, at + c * step + (<usize>r << 2)));
-          }
-        }
+        finishEdge(sums, at, target, min<u32>(4, rank - row), min<u32>(4, columns - column));
       }
+    }
+  }
+}
+
+/** At most 4 × 4 elements at the edge of a slice. */
+function finishEdge(sums: FinishSums, at: usize, target: usize, rows: u32, columns: u32): void {
+  const step = <usize>sums.rank << 2;
+  for (let r: u32 = 0; r < rows; r++) {
+    for (let c: u32 = 0; c < columns; c++) {
+      finish1(sums.finish, target + ((<usize>r * sums.columns + c) << 2), total1(sums, at + c * step + (<usize>r << 2)));
     }
   }
 }

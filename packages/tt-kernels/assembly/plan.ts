@@ -5,6 +5,9 @@
 // together: a bucket. Rows are numbered by their parent, so that those that extend one prefix lie together.
 import { bitsBelow, sortPairs } from "./radix-sort";
 
+/** Stands for the slot of a position that has none: no table has so many rows. */
+export const NO_ROW: u32 = 0xffffffff;
+
 /** An inner level, k = 0 … d − 2. */
 @unmanaged
 export class Level {
@@ -30,7 +33,7 @@ export class Level {
 
 @unmanaged
 export class Plan {
-  /** In: row ids [lookups]. */
+  /** In: row ids by position, and the number of positions that count. */
   ids: usize;
   lookups: u32;
   /** In: d. */
@@ -45,7 +48,7 @@ export class Plan {
   pairs: usize;
   spare: usize;
   counters: usize;
-  /** Out: positions by row [lookups], the row of each position [lookups] unless 0, and where each row's positions start [uniqueRows + 1]. */
+  /** Out: positions by row [lookups], the row of each position [positions] unless 0, and where each row's positions start [uniqueRows + 1]. */
   order: usize;
   rowOf: usize;
   rowStarts: usize;
@@ -57,6 +60,8 @@ export class Plan {
   /** Out. */
   uniqueRows: u32;
   segments: u32;
+  /** In: the positions that count [lookups], rising; 0 stands for all. */
+  positions: usize;
 }
 
 /** Bytes of a `Level`. */
@@ -87,12 +92,59 @@ export function planTT(args: usize, _begin: i32, _end: i32): void {
 export function planDense(args: usize, _begin: i32, _end: i32): void {
   const plan = changetype<Plan>(args);
   const n = <i32>plan.lookups;
-  for (let p = 0; p < n; p++) {
-    const at = <usize>p << 2;
-    store<u64>(plan.pairs + (at << 1), (<u64>load<u32>(plan.ids + at) << 32) | <u64>p);
+  const ids = plan.ids;
+  if (plan.rowExtent <= 2 * plan.lookups) {
+    countRows(plan);
+    return;
+  }
+  for (let i = 0; i < n; i++) {
+    const p = positionAt(plan.positions, i);
+    store<u64>(plan.pairs + (<usize>i << 3), (<u64>load<u32>(ids + (<usize>p << 2)) << 32) | <u64>p);
   }
   const sorted = sortPairs(plan.pairs, plan.spare, n, bitsBelow(plan.rowExtent), plan.counters);
   groupRows(plan, sorted, plan.rowDigits);
+}
+
+/** The i-th of the positions that count. */
+@inline
+function positionAt(positions: usize, i: u32): u32 {
+  return positions == 0 ? i : load<u32>(positions + (<usize>i << 2));
+}
+
+/** Sorts by counting where there are few rows for so many ids. */
+function countRows(plan: Plan): void {
+  const n = plan.lookups;
+  const ids = plan.ids;
+  const positions = plan.positions;
+  const counters = plan.pairs;
+  memory.fill(counters, 0, <usize>plan.rowExtent << 2);
+  for (let i: u32 = 0; i < n; i++) {
+    const id = load<u32>(ids + (<usize>positionAt(positions, i) << 2));
+    const counter = counters + (<usize>id << 2);
+    store<u32>(counter, load<u32>(counter) + 1);
+  }
+  let rows: u32 = 0;
+  let sum: u32 = 0;
+  for (let row: u32 = 0; row < plan.rowExtent; row++) {
+    const counter = counters + (<usize>row << 2);
+    const count = load<u32>(counter);
+    // Written whether the row occurs or not, and overwritten by the next.
+    store<u32>(plan.rowDigits + (<usize>rows << 2), row);
+    store<u32>(plan.rowStarts + (<usize>rows << 2), sum);
+    store<u32>(counter, sum);
+    sum += count;
+    rows += <u32>(count != 0);
+  }
+  store<u32>(plan.rowStarts + (<usize>rows << 2), sum);
+  plan.uniqueRows = rows;
+  const order = plan.order;
+  for (let i: u32 = 0; i < n; i++) {
+    const p = positionAt(positions, i);
+    const counter = counters + (<usize>load<u32>(ids + (<usize>p << 2)) << 2);
+    const place = load<u32>(counter);
+    store<u32>(counter, place + 1);
+    store<u32>(order + (<usize>place << 2), p);
+  }
 }
 
 /**
@@ -101,6 +153,7 @@ export function planDense(args: usize, _begin: i32, _end: i32): void {
  */
 function writeKeys(plan: Plan): void {
   const n = plan.lookups;
+  const positions = plan.positions;
   const levels = plan.levels;
   const inner = <i32>plan.depth - 2;
   const lastExtent = plan.lastExtent;
@@ -110,7 +163,8 @@ function writeKeys(plan: Plan): void {
     const level = levelAt(levels, 1);
     const extent = level.extent;
     const below = level.below;
-    for (let p: u32 = 0; p < n; p++) {
+    for (let i: u32 = 0; i < n; i++) {
+      const p = positionAt(positions, i);
       const id = load<u32>(ids + (<usize>p << 2));
       const prefix = id / lastExtent;
       const first = prefix / extent;
@@ -120,7 +174,8 @@ function writeKeys(plan: Plan): void {
     }
     return;
   }
-  for (let p: u32 = 0; p < n; p++) {
+  for (let i: u32 = 0; i < n; i++) {
+    const p = positionAt(positions, i);
     const id = load<u32>(ids + (<usize>p << 2));
     let rest = id / lastExtent;
     const last = id - rest * lastExtent;

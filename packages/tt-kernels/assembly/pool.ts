@@ -1,4 +1,5 @@
 // Rows into bags, and the gradient of bags into the gradient of rows.
+import { Finish, finishAt, STORE } from "./finish";
 import { madd, splat } from "./simd";
 
 /** Which positions make an output, and with what factor. */
@@ -188,11 +189,13 @@ export function gatherRow(gather: Gather, u: u32): void {
   const first = load<u32>(gather.rowStarts + (<usize>u << 2));
   const last = load<u32>(gather.rowStarts + (<usize>u << 2), 4);
   const out = gather.rowGradients + <usize>u * bytes;
-  if (bytes == 64) gather16(gather, first, last, out);
+  if (bytes == 64) gather16(gather, first, last, out, 0, 0, STORE);
   else gatherAny(gather, first, last, out, bytes);
 }
 
-function gather16(gather: Gather, first: u32, last: u32, out: usize): void {
+/** The gradient of a row of 16 whose positions are [first, last) of the order: it is stored, or updates the row. */
+@inline
+export function gather16(gather: Gather, first: u32, last: u32, target: usize, state: usize, finish: usize, kind: u32): void {
   const order = gather.order;
   const outputOf = gather.outputOf;
   const coefficients = gather.coefficients;
@@ -217,10 +220,19 @@ function gather16(gather: Gather, first: u32, last: u32, out: usize): void {
       s3 = f32x4.add(s3, v128.load(source, 48));
     }
   }
-  v128.store(out, s0);
-  v128.store(out, s1, 16);
-  v128.store(out, s2, 32);
-  v128.store(out, s3, 48);
+  let rate = s0;
+  let eps = s0;
+  let scale = s0;
+  if (kind != STORE) {
+    const to = changetype<Finish>(finish);
+    rate = f32x4.splat(to.rate);
+    eps = f32x4.splat(to.eps);
+    scale = f32x4.splat(to.scale);
+  }
+  finishAt(kind, target, state, rate, eps, scale, s0);
+  finishAt(kind, target + 16, state + 16, rate, eps, scale, s1);
+  finishAt(kind, target + 32, state + 32, rate, eps, scale, s2);
+  finishAt(kind, target + 48, state + 48, rate, eps, scale, s3);
 }
 
 function gatherAny(gather: Gather, first: u32, last: u32, out: usize, bytes: usize): void {

@@ -116,14 +116,6 @@ export class DenseEmbeddingBag implements EmbeddingBag {
     this.#table.load(state);
   }
 
-  /** Overwrites rows, one after another from `values` [rows.length, D], and forgets their optimizer state. */
-  replaceRows(rows: Uint32Array, values: Float32Array): void {
-    const table = this.#table.weights.data;
-    const dim = this.embeddingDim;
-    for (let i = 0; i < rows.length; i++) table.set(values.subarray(i * dim, (i + 1) * dim), rows[i] * dim);
-    this.#table.resetState(rows);
-  }
-
   async toDense(): Promise<Tensor> {
     const dense = this.#runtime.table([this.numEmbeddings, this.embeddingDim]);
     dense.data.set(this.#table.weights.data);

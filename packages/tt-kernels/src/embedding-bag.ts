@@ -33,6 +33,12 @@ export interface Plan {
   readonly uniqueRows: number;
 }
 
+/** A plan for a table over which other rows are laid. */
+export interface OverlaidPlan extends Plan {
+  /** Number of the distinct rows that those laid over the table answer. */
+  readonly uniqueLaid: number;
+}
+
 /** The gradient of one parameter: a stack of the slices (table rows or core slices) that the batch touched. */
 export interface SliceGradient {
   /** Name of the parameter, as in `state()`. */
@@ -67,6 +73,12 @@ export interface PreparedStep {
   applyPhases?(rule: UpdateRule, cachedRule?: UpdateRule): Phases<void>;
 }
 
+/** A prepared step of a bag whose work comes in phases. */
+export interface PhasedStep extends PreparedStep {
+  /** `apply` in phases. */
+  applyPhases(rule: UpdateRule, cachedRule?: UpdateRule): Phases<void>;
+}
+
 /** The calls of a bag in phases, so that several bags can be worked on side by side: see `forwardTogether`. */
 export interface BagPhases {
   /** Sorts the batch of a plan, which `forward` does otherwise, so that its time can be told apart; absent where that is no work of its own. */
@@ -74,7 +86,7 @@ export interface BagPhases {
   /** `forward` in phases. */
   forward(plan: Plan): Phases<Tensor>;
   /** `prepare` in phases. */
-  prepare(plan: Plan, gradient: Tensor): Phases<PreparedStep>;
+  prepare(plan: Plan, gradient: Tensor): Phases<PhasedStep>;
 }
 
 /**

@@ -3,6 +3,8 @@ export type {
   BagPhases,
   Bags,
   EmbeddingBag,
+  OverlaidPlan,
+  PhasedStep,
   Plan,
   PlanMode,
   Pooling,
@@ -10,8 +12,10 @@ export type {
   SliceGradient,
   SliceGradients,
 } from "./embedding-bag.ts";
-export { type Lookup, resolveBags, selectPositions } from "./lookup/lookup.ts";
-export type { Phase, Phases } from "./phases.ts";
+export { type Lookup, resolveBags } from "./lookup/lookup.ts";
+export { NO_ROW, type OverlaidLookup } from "./lookup/overlay.ts";
+export { PlanBook } from "./lookup/plan-book.ts";
+export { type Phase, type Phases, runPhases } from "./phases.ts";
 export { TableBatchedTTEmbeddingBag } from "./table-batched-tt-embedding-bag.ts";
 export { applyTogether, forwardTogether, prepareTogether, sortTogether } from "./together.ts";
 export { TTEmbeddingBag, type TTEmbeddingBagOptions } from "./tt-embedding-bag.ts";

@@ -31,8 +31,8 @@ export async function runPhases<T>(host: KernelHost, phases: Phases<T>): Promise
   }
 }
 
-/** Runs several works side by side: the first phases of all together, then the second, and so on. */
-export async function runTogether<T>(host: KernelHost, works: readonly Phases<T>[]): Promise<T[]> {
+/** Joins several works into one: the first phases of all side by side, then the second, and so on. */
+export function* sideBySide<T>(works: readonly Phases<T>[]): Phases<T[]> {
   const results = new Array<T>(works.length);
   const open = new Set(works.keys());
   try {
@@ -49,7 +49,7 @@ export async function runTogether<T>(host: KernelHost, works: readonly Phases<T>
           nanoseconds += value.nanoseconds;
         }
       }
-      await host.run(tasks, nanoseconds);
+      if (tasks.length > 0) yield { tasks, nanoseconds };
     }
     return results;
   } finally {

@@ -1,6 +1,6 @@
 import type { Runtime, Tensor, UpdateRule } from "@tt-rec/tensor";
 import type { EmbeddingBag, Plan, PreparedStep } from "./embedding-bag.ts";
-import { type Phases, runTogether } from "./phases.ts";
+import { type Phases, runPhases, sideBySide } from "./phases.ts";
 
 /**
  * Calls one method of many bags: those whose work comes in phases go through them side by side, so that small tables
@@ -23,7 +23,7 @@ async function together<T>(
   function* keep(phases: Phases<T>, i: number): Phases<void> {
     results[i] = yield* phases;
   }
-  await runTogether(runtime.host, works);
+  await runPhases(runtime.host, sideBySide(works));
   for (const i of alone) results[i] = await call(i);
   return results;
 }
@@ -31,7 +31,7 @@ async function together<T>(
 /** Sorts the batches of many bags, as far as that is work of its own; `forwardTogether` does it otherwise. */
 export async function sortTogether(runtime: Runtime, bags: readonly EmbeddingBag[], plans: readonly Plan[]): Promise<void> {
   const works = bags.flatMap(({ phases }, i) => (phases?.sort === undefined ? [] : [phases.sort(plans[i])]));
-  await runTogether(runtime.host, works);
+  await runPhases(runtime.host, sideBySide(works));
 }
 
 /** `forward` of many bags. */

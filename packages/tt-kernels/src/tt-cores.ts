@@ -25,11 +25,6 @@ export class TTCores {
     });
   }
 
-  /** Bytes of cores and optimizer state. */
-  get bytes(): number {
-    return this.parameters.reduce((sum, core) => sum + core.bytes, 0);
-  }
-
   /** Bytes of the cores alone. */
   get weightBytes(): number {
     return this.parameters.reduce((sum, core) => sum + core.weightBytes, 0);

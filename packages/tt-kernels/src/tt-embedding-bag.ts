@@ -1,13 +1,32 @@
-import { checkState, type NamedTensors, type Runtime, type Tensor, type UpdateRule, validateUpdateRule } from "@tt-rec/tensor";
+import {
+  checkState,
+  type NamedTensors,
+  type Parameter,
+  type Runtime,
+  type Tensor,
+  type UpdateRule,
+  validateUpdateRule,
+} from "@tt-rec/tensor";
 import { type TTShape, toDense } from "@tt-rec/tt-math";
 import type { BagBatch } from "./batch.ts";
-import type { BagPhases, Bags, EmbeddingBag, Plan, PlanMode, Pooling, PreparedStep, SliceGradients } from "./embedding-bag.ts";
+import type {
+  BagPhases,
+  Bags,
+  EmbeddingBag,
+  OverlaidPlan,
+  Plan,
+  PlanMode,
+  Pooling,
+  PreparedStep,
+  SliceGradients,
+} from "./embedding-bag.ts";
 import { type Lookup, resolveBags } from "./lookup/lookup.ts";
+import type { OverlaidLookup } from "./lookup/overlay.ts";
 import { PlanBook } from "./lookup/plan-book.ts";
-import { noPhases, type Phases, runPhases } from "./phases.ts";
+import { noPhases, type Phases, runPhases, sideBySide } from "./phases.ts";
 import { checkGradient, matchParts } from "./slice-gradients.ts";
 import { TTCores } from "./tt-cores.ts";
-import { applyCores, ttBatch } from "./tt-engine.ts";
+import { applyCores, overlaidBatch, ttBatch } from "./tt-engine.ts";
 
 /** Options of `TTEmbeddingBag`. */
 export interface TTEmbeddingBagOptions {
@@ -28,7 +47,7 @@ export class TTEmbeddingBag implements EmbeddingBag {
   readonly embeddingDim: number;
   /** Row shape, column shape and ranks. */
   readonly shape: TTShape;
-  readonly phases: BagPhases = {
+  readonly phases: Required<BagPhases> = {
     sort: (plan) => this.#plans.details(plan).sort?.() ?? noPhases(),
     forward: (plan) => this.#plans.details(plan).forward(),
     prepare: (plan, gradient) => this.#batchFor(plan, gradient).prepare(gradient),
@@ -36,11 +55,19 @@ export class TTEmbeddingBag implements EmbeddingBag {
   readonly #runtime: Runtime;
   readonly #pooling: Pooling;
   readonly #cores: TTCores;
+  readonly #laid: Parameter | undefined;
+  readonly #parameters: readonly Parameter[];
   readonly #plans = new PlanBook<BagBatch>();
 
-  /** Allocates the cores. Throws `E_SHAPE` if the number or the sizes of the initial cores do not fit the shape. */
-  constructor(runtime: Runtime, { shape, cores, pooling = "sum" }: TTEmbeddingBagOptions) {
+  /**
+   * Allocates the cores. Throws `E_SHAPE` if the number or the sizes of the initial cores do not fit the shape. `laid`, rows
+   * [·, D] on the heap that are laid over those of the table, is for bags that are built from this one: the rows are looked up by
+   * `planOverlaid`, and are one more parameter of the bag in all else but `toDense`.
+   */
+  constructor(runtime: Runtime, { shape, cores, pooling = "sum" }: TTEmbeddingBagOptions, laid?: Parameter) {
     this.#cores = new TTCores(runtime, shape, cores);
+    this.#laid = laid;
+    this.#parameters = laid === undefined ? this.#cores.parameters : [...this.#cores.parameters, laid];
     this.numEmbeddings = shape.numEmbeddings;
     this.embeddingDim = shape.embeddingDim;
     this.shape = shape;
@@ -49,7 +76,7 @@ export class TTEmbeddingBag implements EmbeddingBag {
   }
 
   get bytes(): number {
-    return this.#cores.bytes;
+    return this.#parameters.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
   get parameterBytes(): number {
@@ -65,6 +92,12 @@ export class TTEmbeddingBag implements EmbeddingBag {
     return this.#plans.issue(lookup, ttBatch(this.#runtime, this.#cores, lookup, training));
   }
 
+  /** As `planLookup`, with positions that the rows laid over the table answer. */
+  planOverlaid(overlaid: OverlaidLookup, { training }: PlanMode): OverlaidPlan {
+    const batch = overlaidBatch(this.#runtime, this.#cores, this.#laid as Parameter, overlaid, training);
+    return this.#plans.issue(overlaid.lookup, batch);
+  }
+
   async forward(plan: Plan): Promise<Tensor> {
     return this.#run(this.phases.forward(plan));
   }
@@ -77,9 +110,13 @@ export class TTEmbeddingBag implements EmbeddingBag {
     return this.#run(this.phases.prepare(plan, gradient));
   }
 
-  async apply(gradients: SliceGradients, rule: UpdateRule): Promise<void> {
-    validateUpdateRule(rule);
-    await this.#run(applyCores(this.#runtime, this.#cores, matchParts(this.#cores.parameters, gradients), rule));
+  async apply(gradients: SliceGradients, rule: UpdateRule, cachedRule: UpdateRule = rule): Promise<void> {
+    for (const each of [rule, cachedRule]) validateUpdateRule(each);
+    const parts = matchParts(this.#parameters, gradients);
+    const isLaid = ([parameter]: (typeof parts)[number]): boolean => parameter === this.#laid;
+    const update = (some: typeof parts, by: UpdateRule): Phases<void> => applyCores(this.#runtime, this.#cores, some, by);
+    const ofCores = parts.filter((part) => !isLaid(part));
+    await this.#run(sideBySide([update(ofCores, rule), update(parts.filter(isLaid), cachedRule)]));
   }
 
   async step(plan: Plan, gradient: Tensor, rule: UpdateRule): Promise<void> {
@@ -88,13 +125,13 @@ export class TTEmbeddingBag implements EmbeddingBag {
   }
 
   async state(): Promise<NamedTensors> {
-    return new Map(this.#cores.parameters.flatMap((core) => core.entries()));
+    return new Map(this.#parameters.flatMap((core) => core.entries()));
   }
 
   async load(state: NamedTensors): Promise<void> {
-    checkState(this.#cores.parameters, state);
+    checkState(this.#parameters, state);
     this.#cores.version++;
-    for (const core of this.#cores.parameters) core.load(state);
+    for (const parameter of this.#parameters) parameter.load(state);
   }
 
   async toDense(): Promise<Tensor> {
@@ -105,6 +142,7 @@ export class TTEmbeddingBag implements EmbeddingBag {
 
   dispose(): void {
     this.#cores.dispose();
+    this.#laid?.dispose();
   }
 
   /** The batch of a plan, after a check of the gradient's shape. */

@@ -2,11 +2,14 @@ import type { Parameter, Runtime, UpdateRule } from "@tt-rec/tensor";
 import type { BagBatch } from "./batch.ts";
 import type { SliceGradient } from "./embedding-bag.ts";
 import type { Lookup } from "./lookup/lookup.ts";
+import type { OverlaidLookup } from "./lookup/overlay.ts";
 import type { Phases } from "./phases.ts";
+import { referenceOverlaidBatch } from "./reference/overlaid-batch.ts";
 import { referenceTTBatch } from "./reference/tt-batch.ts";
 import type { TTCores } from "./tt-cores.ts";
 import { applyParts } from "./wasm/apply.ts";
 import { bagKernels } from "./wasm/kernels.ts";
+import { WasmOverlaidBatch } from "./wasm/overlaid-batch.ts";
 import { WasmTTBatch } from "./wasm/tt-batch.ts";
 import { canPlan } from "./wasm/tt-plan.ts";
 
@@ -16,7 +19,19 @@ export function ttBatch(runtime: Runtime, cores: TTCores, lookup: Lookup, traini
   return referenceTTBatch(runtime, cores, lookup);
 }
 
-/** Updates cores from their stacked gradients, on the runtime's backend. */
+/** As `ttBatch`, for a table over which other rows are laid. */
+export function overlaidBatch(
+  runtime: Runtime,
+  cores: TTCores,
+  laid: Parameter,
+  lookup: OverlaidLookup,
+  training: boolean,
+): BagBatch {
+  if (runtime.backend === "wasm" && canPlan(cores.shape)) return new WasmOverlaidBatch(runtime, cores, laid, lookup, training);
+  return referenceOverlaidBatch(runtime, cores, laid, lookup);
+}
+
+/** Updates cores, and rows laid over their table, from their stacked gradients, on the runtime's backend. */
 export function* applyCores(
   runtime: Runtime,
   cores: TTCores,

@@ -1,8 +1,8 @@
 import { createRng } from "@tt-rec/tensor";
 import test from "ava";
 import fc from "fast-check";
-import { resolveBags, selectPositions } from "../src/index.ts";
-import { outputsOf } from "../src/lookup/lookup.ts";
+import { resolveBags } from "../src/index.ts";
+import { outputsOf, selectPositions } from "../src/lookup/lookup.ts";
 import { buildPrefixTree } from "../src/lookup/prefix-tree.ts";
 import { groupRows } from "../src/lookup/row-groups.ts";
 

@@ -44,13 +44,14 @@ export async function compareEmbeddings(
       for (const folder of datasets) {
         // One data set in memory at a time.
         const data = await prepareData(folder, flags.largest);
+        const role = data.idOrder === "hash" ? "hashed" : labels.has(data.testRows) ? "further" : "first";
         labels.set(data.testRows, data.testLabels);
         if (interruption.exitCode !== undefined) return;
-        const bar = reporter.bar(data.name, countTrainings(flags, data), "trainings");
+        const bar = reporter.bar(data.name, countTrainings(flags, role), "trainings");
         const onResult = resultTeller(bar, data, reporter);
         const { cachePart } = flags;
         const runner: CellRunner = { runtime, plan: flags, cachePart, base, file, interruption, onResult };
-        await runCells(runner, data).finally(() => bar.stop());
+        await runCells(runner, data, role).finally(() => bar.stop());
       }
     });
     const rows = await summarize(

@@ -1,4 +1,4 @@
-import { hasOneSize, type Method, type Numbering, numberingsOf } from "./methods.ts";
+import { type DataRole, hasOneSize, type Method, type Numbering, numberingsOf } from "./methods.ts";
 
 /** What is compared. */
 export interface ComparisonPlan {
@@ -32,12 +32,12 @@ export interface Rates {
 }
 
 /** All cells of a data set, the uncompressed model first, since the others are compared with it. */
-export function cellsOf({ methods, dims, budgets }: ComparisonPlan, isHashed: boolean): Cell[] {
+export function cellsOf({ methods, dims, budgets }: ComparisonPlan, role: DataRole): Cell[] {
   const ordered = [...methods].sort((a, b) => Number(hasOneSize(b)) - Number(hasOneSize(a)));
   return dims.flatMap((embeddingDim) =>
     ordered.flatMap((method) =>
       (hasOneSize(method) ? [null] : budgets).flatMap((budget) =>
-        numberingsOf(method, isHashed).map((numbering) => ({ method, numbering, embeddingDim, budget })),
+        numberingsOf(method, role).map((numbering) => ({ method, numbering, embeddingDim, budget })),
       ),
     ),
   );

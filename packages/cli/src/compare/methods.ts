@@ -29,12 +29,19 @@ const NUMBERINGS: Readonly<Record<Method, readonly Numbering[]>> = {
 /** All methods. */
 export const METHODS: readonly Method[] = Object.keys(NUMBERINGS) as Method[];
 
+/** What a data set is to a comparison: the first of its rows, the same rows in a further id order, or with hashed ids. */
+export type DataRole = "first" | "further" | "hashed";
+
+/** Methods for which it matters which ids are neighbours. */
+const ORDERED: readonly Method[] = ["tt", "tt-cached", "quotient-remainder"];
+
 /**
- * The numberings of a method. Ids that are hashed while they are prepared have no dictionary, so nothing else can number them, and
- * hot rows, which need ids by frequency, are not tried.
+ * The numberings of a method. Of a further id order only what depends on it is new. Ids that are hashed while they are prepared have
+ * no dictionary, so nothing else can number them, and hot rows, which need ids by frequency, are not tried.
  */
-export function numberingsOf(method: Method, isHashed: boolean): readonly Numbering[] {
-  if (!isHashed) return NUMBERINGS[method];
+export function numberingsOf(method: Method, role: DataRole): readonly Numbering[] {
+  if (role === "first") return NUMBERINGS[method];
+  if (role === "further") return ORDERED.includes(method) ? ["prepared"] : [];
   return method === "hot-rows" ? [] : ["prepared"];
 }
 

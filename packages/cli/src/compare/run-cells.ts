@@ -5,6 +5,7 @@ import type { TrainSettings } from "../options/train-options.ts";
 import type { Interruption } from "../run/interruption.ts";
 import { trainingConfig } from "../run/training-config.ts";
 import { type Cell, type ComparisonPlan, cellsOf, type Rates, trialsOf } from "./cells.ts";
+import type { DataRole } from "./methods.ts";
 import { type CellModel, modelOfCell } from "./model-of-cell.ts";
 import { dictionaryBytesOf, type PreparedData } from "./prepared-data.ts";
 import type { Result } from "./result.ts";
@@ -29,14 +30,14 @@ export interface CellRunner {
 }
 
 /** How many trainings the cells of a data set are. */
-export function countTrainings(plan: ComparisonPlan, { idOrder }: PreparedData): number {
-  return cellsOf(plan, idOrder === "hash").length * (trialsOf(plan).length + plan.seeds.length);
+export function countTrainings(plan: ComparisonPlan, role: DataRole): number {
+  return cellsOf(plan, role).length * (trialsOf(plan).length + plan.seeds.length);
 }
 
 /** Tunes and runs all cells of a data set; what the file has already is not done again. Ends early after a signal. */
-export async function runCells(runner: CellRunner, data: PreparedData): Promise<void> {
+export async function runCells(runner: CellRunner, data: PreparedData, role: DataRole): Promise<void> {
   const { plan, base, cachePart, interruption } = runner;
-  for (const cell of cellsOf(plan, data.idOrder === "hash")) {
+  for (const cell of cellsOf(plan, role)) {
     const model = modelOfCell(cell, data, base, cachePart);
     const trials: Result[] = [];
     for (const rates of trialsOf(plan)) {

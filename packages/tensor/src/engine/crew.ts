@@ -86,6 +86,12 @@ export class Crew {
     }
   }
 
+  /** Runs a task on the caller's thread, whatever the others do meanwhile. Throws `E_WORKER` if the kernel trapped. */
+  runNow(task: Task): void {
+    this.#assertSound();
+    this.#runAlone([task]);
+  }
+
   /** Sends idle workers to sleep, so that they do not spin beside other threads of the process. */
   park(): void {
     Atomics.store(this.#control, PARK, 1);

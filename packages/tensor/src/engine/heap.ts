@@ -24,6 +24,8 @@ export class Heap {
   #top = BASE;
   /** Everything from here on was never written, and is zero. */
   #untouched = BASE;
+  /** The present buffer. Asking the memory for it takes longer than most of what is done with it. */
+  #buffer: ArrayBufferLike;
   #bytes: Uint8Array;
   #floats: Float32Array;
   #words: Uint32Array;
@@ -31,29 +33,27 @@ export class Heap {
   constructor() {
     this.memory = new webAssembly.Memory({ initial: 16, maximum: MAX_PAGES, shared: canShare });
     const { buffer } = this.memory;
+    this.#buffer = buffer;
     [this.#bytes, this.#floats, this.#words] = [new Uint8Array(buffer), new Float32Array(buffer), new Uint32Array(buffer)];
   }
 
   /** The present buffer. */
   get buffer(): ArrayBufferLike {
-    return this.memory.buffer;
+    return this.#buffer;
   }
 
   /** All bytes. Read it afresh after every allocation: growth replaces the view. */
   get bytes(): Uint8Array {
-    this.#refresh();
     return this.#bytes;
   }
 
   /** All bytes as floats. */
   get floats(): Float32Array {
-    this.#refresh();
     return this.#floats;
   }
 
   /** All bytes as unsigned integers. */
   get words(): Uint32Array {
-    this.#refresh();
     return this.#words;
   }
 
@@ -118,6 +118,7 @@ export class Heap {
     const wanted = Math.min(Math.max(needed, GROWTH_BYTES / PAGE_BYTES), MAX_PAGES - present);
     try {
       this.memory.grow(Math.max(needed, wanted));
+      this.#refresh();
     } catch (cause) {
       throw new TtError("E_MEMORY", `${asked} bytes for a tensor are not to be had`, {}, { cause });
     }
@@ -125,7 +126,7 @@ export class Heap {
 
   #refresh(): void {
     const { buffer } = this.memory;
-    if (this.#bytes.buffer === buffer) return;
+    this.#buffer = buffer;
     [this.#bytes, this.#floats, this.#words] = [new Uint8Array(buffer), new Float32Array(buffer), new Uint32Array(buffer)];
   }
 }

@@ -57,6 +57,8 @@ export interface KernelHost {
   park(): void;
   /** Runs tasks side by side, in no order among them, and resolves when all are done; `nanoseconds` is a rough estimate for one thread. */
   run(tasks: readonly Task[], nanoseconds: number): Promise<void>;
+  /** Runs one task on the caller's thread and returns when it is done, for short work where nothing can be awaited. */
+  runNow(task: Task): void;
 }
 
 const word = new Uint32Array(1);

@@ -73,6 +73,10 @@ export class MemoryHost implements KernelHost, Workspace {
     return this.#crew.run(tasks, nanoseconds);
   }
 
+  runNow(task: Task): void {
+    this.#crew.runNow(task);
+  }
+
   park(): void {
     this.#crew.park();
   }

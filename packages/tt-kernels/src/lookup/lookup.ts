@@ -11,11 +11,13 @@ export interface Lookup {
   /** Row id of each position. */
   readonly rows: Uint32Array;
   /** Where the positions of each output start [outputs + 1]; absent: position p makes output p. */
-  readonly offsets?: Uint32Array;
+  readonly offsets?: Uint32Array | undefined;
+  /** The only positions that count, rising, where other rows answer the rest; for the kernels. Absent: all. */
+  readonly positions?: Uint32Array | undefined;
   /** Factor of each position: weight times pooling factor; absent means 1 throughout. */
-  readonly coefficients?: Float32Array;
+  readonly coefficients?: Float32Array | undefined;
   /** Derivative of each coefficient by its weight, present if the bags have weights. */
-  readonly weightFactors?: Float32Array;
+  readonly weightFactors?: Float32Array | undefined;
 }
 
 /** Validates bags against a table of `numEmbeddings` rows and resolves them. Throws `E_INDEX`, `E_OFFSETS`, `E_WEIGHTS`. */

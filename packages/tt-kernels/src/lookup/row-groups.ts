@@ -1,3 +1,5 @@
+import type { Lookup } from "./lookup.ts";
+
 /** Positions of a batch grouped by row id. */
 export interface RowGroups {
   /** Distinct row ids in rising order [U]. */
@@ -8,6 +10,11 @@ export interface RowGroups {
   readonly starts: Uint32Array;
   /** Index into `uniqueRows` of each position. */
   readonly groupOf: Uint32Array;
+}
+
+/** Number of distinct rows of a lookup. */
+export function countDistinct({ rows, positions }: Lookup): number {
+  return groupRows(positions === undefined ? rows : positions.map((p) => rows[p])).uniqueRows.length;
 }
 
 const RADIX_BITS = 11;

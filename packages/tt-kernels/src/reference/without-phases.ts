@@ -29,7 +29,14 @@ export function withoutPhases(uniqueRows: () => number, { forward, backward, app
         validateUpdateRule(rule);
         apply(gradients, rule);
       };
-      return { finite: Number.isFinite(gradients.sumOfSquares), apply: async (rule) => applyChecked(rule) };
+      return {
+        finite: Number.isFinite(gradients.sumOfSquares),
+        apply: async (rule) => applyChecked(rule),
+        // biome-ignore lint/correctness/useYield: as above.
+        *applyPhases(rule) {
+          applyChecked(rule);
+        },
+      };
     },
     // biome-ignore lint/correctness/useYield: as above.
     *step(gradient, rule) {

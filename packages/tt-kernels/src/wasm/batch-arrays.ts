@@ -11,6 +11,10 @@ export type Reserve = (byteLength: number) => number;
 export interface BatchArrays {
   /** Row ids [positions]. */
   readonly rows: number;
+  /** The positions that count [lookups]. */
+  readonly selected: number;
+  /** How many count. */
+  readonly lookups: number;
   /** Where the positions of each output start [outputs + 1]. */
   readonly offsets: number;
   /** Output of each position [positions], to be filled by `expandOffsets`. */
@@ -20,24 +24,28 @@ export interface BatchArrays {
 }
 
 /** Copies a lookup into a memory. */
-export function copyLookup(host: KernelHost, reserve: Reserve, { rows, offsets, coefficients }: Lookup): BatchArrays {
+export function copyLookup(host: KernelHost, reserve: Reserve, { rows, positions, offsets, coefficients }: Lookup): BatchArrays {
   return {
     rows: copyWords(host, reserve, rows),
+    selected: positions === undefined ? 0 : copyWords(host, reserve, positions),
+    lookups: positions?.length ?? rows.length,
     offsets: offsets === undefined ? 0 : copyWords(host, reserve, offsets),
     outputOf: offsets === undefined ? 0 : reserve(4 * rows.length),
     coefficients: coefficients === undefined ? 0 : copyFloats(host, reserve, coefficients),
   };
 }
 
-/** Copies unsigned integers into a memory. */
+/** Copies unsigned integers into a memory; those that lie there already stay where they are. */
 export function copyWords(host: KernelHost, reserve: Reserve, values: Uint32Array): number {
+  if (values.buffer === host.memory.buffer) return values.byteOffset;
   const offset = reserve(4 * values.length);
   host.words.set(values, offset / 4);
   return offset;
 }
 
-/** Copies floats into a memory. */
+/** Copies floats into a memory; those that lie there already stay where they are. */
 export function copyFloats(host: KernelHost, reserve: Reserve, values: Float32Array): number {
+  if (values.buffer === host.memory.buffer) return values.byteOffset;
   const offset = reserve(4 * values.length);
   host.floats.set(values, offset / 4);
   return offset;
@@ -46,6 +54,8 @@ export function copyFloats(host: KernelHost, reserve: Reserve, values: Float32Ar
 /** Writes a record of words, as kernels read it. */
 export function writeRecord(host: KernelHost, reserve: Reserve, words: readonly number[]): number {
   const offset = reserve(4 * words.length);
-  host.words.set(words, offset / 4);
+  // A loop, because setting a typed array from an untyped one takes far longer for so few.
+  const { words: memory } = host;
+  for (let i = 0; i < words.length; i++) memory[offset / 4 + i] = words[i];
   return offset;
 }

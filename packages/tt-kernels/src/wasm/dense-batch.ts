@@ -8,9 +8,9 @@ import {
   validateUpdateRule,
 } from "@tt-rec/tensor";
 import type { BagBatch } from "../batch.ts";
-import type { PreparedStep, SliceGradient, SliceGradients } from "../embedding-bag.ts";
+import type { PhasedStep, SliceGradient, SliceGradients } from "../embedding-bag.ts";
 import type { Lookup } from "../lookup/lookup.ts";
-import { groupRows } from "../lookup/row-groups.ts";
+import { countDistinct } from "../lookup/row-groups.ts";
 import { type Phases, runPhases } from "../phases.ts";
 import { applyToTable, reserveIn } from "./apply.ts";
 import { type BatchArrays, COUNTER_BYTES, copyFloats, copyLookup, copyWords, type Reserve, writeRecord } from "./batch-arrays.ts";
@@ -22,7 +22,6 @@ import { updateBy } from "./update-record.ts";
 
 /** A batch sorted by row: offsets in a memory. */
 interface SortedBatch extends BatchArrays {
-  readonly positions: number;
   readonly order: number;
   readonly rowStarts: number;
   /** Distinct rows [uniqueRows]. */
@@ -47,7 +46,7 @@ export class WasmDenseBatch implements BagBatch {
   }
 
   get uniqueRows(): number {
-    this.#uniqueRows ??= groupRows(this.#lookup.rows).uniqueRows.length;
+    this.#uniqueRows ??= countDistinct(this.#lookup);
     return this.#uniqueRows;
   }
 
@@ -78,7 +77,7 @@ export class WasmDenseBatch implements BagBatch {
     return { parts: [part], sumOfSquares: yield* this.#sumOfSquares(part), ...(weights && { weights }) };
   }
 
-  *prepare(gradient: Tensor): Phases<PreparedStep> {
+  *prepare(gradient: Tensor): Phases<PhasedStep> {
     const part = yield* this.#rowGradients(gradient);
     const finite = Number.isFinite(yield* this.#sumOfSquares(part));
     const applyPhases = (rule: UpdateRule): Phases<void> => {
@@ -104,7 +103,7 @@ export class WasmDenseBatch implements BagBatch {
       const gather = writeRecord(host, reserve, gatherWords(batch, dim, source, values));
       const finish = writeRecord(host, reserve, updateBy(rule, this.#table.weights, state));
       const record = writeRecord(host, reserve, [gather, batch.unique, finish]);
-      const nanoseconds = batch.positions * timeOf(dim, 8 * dim) + batch.uniqueRows * timeOf(dim, 64 * dim);
+      const nanoseconds = batch.lookups * timeOf(dim, 8 * dim) + batch.uniqueRows * timeOf(dim, 64 * dim);
       const perRow = nanoseconds / Math.max(1, batch.uniqueRows);
       yield { tasks: [taskOf(bagKernels(host).stepRows, record, batch.uniqueRows, perRow)], nanoseconds };
     } finally {
@@ -138,7 +137,7 @@ export class WasmDenseBatch implements BagBatch {
     const dim = this.#table.sliceSize;
     const values = this.#runtime.rawScratch([batch.uniqueRows, dim]);
     const gather = writeRecord(host, this.#reserve, gatherWords(batch, dim, gradient.byteOffset, values.byteOffset));
-    const nanoseconds = batch.positions * timeOf(dim, 8 * dim);
+    const nanoseconds = batch.lookups * timeOf(dim, 8 * dim);
     const perRow = nanoseconds / Math.max(1, batch.uniqueRows);
     yield { tasks: [taskOf(bagKernels(host).gatherGradients, gather, batch.uniqueRows, perRow)], nanoseconds };
     const slices = host.words.slice(batch.unique / 4, batch.unique / 4 + batch.uniqueRows);
@@ -188,20 +187,52 @@ function gatherWords(batch: SortedBatch, dim: number, outputs: number, rowGradie
 
 /** Sorts a batch by row in some memory. */
 function* sortBatch(host: KernelHost, reserve: Reserve, table: Parameter, lookup: Lookup): Phases<SortedBatch> {
-  const n = lookup.rows.length;
   const kernels = bagKernels(host);
   const arrays = copyLookup(host, reserve, lookup);
-  const [pairs, spare, counters] = [8 * n, 8 * n, COUNTER_BYTES].map(reserve);
-  const [order, rowStarts, unique] = [n, n + 1, n].map((count) => reserve(4 * count));
+  const n = arrays.lookups;
+  const pairs = reserve(8 * n);
+  const spare = reserve(8 * n);
+  const counters = reserve(COUNTER_BYTES);
+  const order = reserve(4 * n);
+  const rowStarts = reserve(4 * (n + 1));
+  const unique = reserve(4 * (n + 1));
+  const extent = table.weights.shape[0];
   const record = writeRecord(host, reserve, [
-    ...[arrays.rows, n, 0, 0, 0, table.weights.shape[0], pairs, spare, counters, order, 0, rowStarts, unique],
-    ...[0, 0, 0, 0],
+    arrays.rows,
+    n,
+    0,
+    0,
+    0,
+    extent,
+    pairs,
+    spare,
+    counters,
+    order,
+    0,
+    rowStarts,
+    unique,
+    0,
+    0,
+    0,
+    0,
+    arrays.selected,
   ]);
   const tasks = [taskOf(kernels.planDense, record, 1, 15 * n)];
   if (arrays.offsets !== 0) {
     const expand = writeRecord(host, reserve, [arrays.offsets, arrays.outputOf]);
-    tasks.push(taskOf(kernels.expandOffsets, expand, lookup.outputs, (2 * n) / Math.max(1, lookup.outputs)));
+    tasks.push(taskOf(kernels.expandOffsets, expand, lookup.outputs, (2 * lookup.rows.length) / Math.max(1, lookup.outputs)));
   }
   yield { tasks, nanoseconds: 15 * n };
-  return { ...arrays, positions: n, order, rowStarts, unique, uniqueRows: host.words[record / 4 + 15] };
+  return {
+    rows: arrays.rows,
+    selected: arrays.selected,
+    lookups: n,
+    offsets: arrays.offsets,
+    outputOf: arrays.outputOf,
+    coefficients: arrays.coefficients,
+    order,
+    rowStarts,
+    unique,
+    uniqueRows: host.words[record / 4 + 15],
+  };
 }

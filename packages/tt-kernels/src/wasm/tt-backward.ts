@@ -76,7 +76,7 @@ export function* backwardProducts(
   const perNode = last === 1 ? 0 : timeOf(2 * left[last - 1] * rank[last - 1] * right[last - 1]);
   const { count } = levels[last - 1];
   const nanoseconds =
-    batch.positions * timeOf(dim, 4 * dim) + uniqueRows * timeOf(2 * left[last] * rank[last] * right[last]) + count * perNode;
+    batch.lookups * timeOf(dim, 4 * dim) + uniqueRows * timeOf(2 * left[last] * rank[last] * right[last]) + count * perNode;
   const tasks = [taskOf(kernels.backwardRows, record, count, nanoseconds / Math.max(1, count))];
   if (weights !== undefined) tasks.push(weightsTask(context, gradient, weights));
   yield { tasks, nanoseconds };

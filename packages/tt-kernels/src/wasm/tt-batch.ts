@@ -1,8 +1,8 @@
 import { type Lifetime, type Runtime, type Tensor, TtError, type UpdateRule, validateUpdateRule } from "@tt-rec/tensor";
 import type { BagBatch } from "../batch.ts";
-import type { PreparedStep, SliceGradient, SliceGradients } from "../embedding-bag.ts";
+import type { PhasedStep, SliceGradient, SliceGradients } from "../embedding-bag.ts";
 import type { Lookup } from "../lookup/lookup.ts";
-import { groupRows } from "../lookup/row-groups.ts";
+import { countDistinct } from "../lookup/row-groups.ts";
 import { type Phases, runPhases } from "../phases.ts";
 import type { TTCores } from "../tt-cores.ts";
 import { applyParts } from "./apply.ts";
@@ -41,8 +41,14 @@ export class WasmTTBatch implements BagBatch {
   }
 
   get uniqueRows(): number {
-    this.#uniqueRows ??= groupRows(this.#lookup.rows).uniqueRows.length;
+    this.#uniqueRows ??= countDistinct(this.#lookup);
     return this.#uniqueRows;
+  }
+
+  /** The distinct rows [uniqueRows, D] on the heap, and which of them each position has. */
+  *distinctRows(): Phases<{ readonly batch: PlannedBatch; readonly rows: number }> {
+    const batch = yield* this.#plan();
+    return { batch, rows: (yield* this.#computeProducts(batch, this.#training)).rows };
   }
 
   *sort(): Phases<void> {
@@ -51,8 +57,7 @@ export class WasmTTBatch implements BagBatch {
 
   *forward(): Phases<Tensor> {
     const { host } = this.#runtime;
-    const batch = yield* this.#plan();
-    const { rows } = yield* this.#computeProducts(batch, this.#training);
+    const { batch, rows } = yield* this.distinctRows();
     const out = this.#runtime.rawScratch([this.#lookup.outputs, this.#cores.shape.embeddingDim]);
     yield* poolOutputs(host, this.#reserve, this.#kernels, batch, batch.rowOf, rows, out);
     return out;
@@ -68,7 +73,7 @@ export class WasmTTBatch implements BagBatch {
     return { parts, sumOfSquares: yield* this.#sumOfSquares(parts), ...(weights && { weights }) };
   }
 
-  *prepare(gradient: Tensor): Phases<PreparedStep> {
+  *prepare(gradient: Tensor): Phases<PhasedStep> {
     const context = yield* this.#context();
     const gradients = yield* backwardProducts(context, gradient, undefined);
     let finite = yield* gradientsAreBounded(context, gradients);

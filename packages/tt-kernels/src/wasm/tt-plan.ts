@@ -61,59 +61,95 @@ export function* planBatch(
   { rowShape }: TTShape,
   lookup: Lookup,
 ): Phases<PlannedBatch> {
-  const n = lookup.rows.length;
   const arrays = copyLookup(host, reserve, lookup);
+  const n = arrays.lookups;
   const depth = rowShape.length;
   const last = rowShape[depth - 1];
   const levels = reserve(4 * LEVEL_WORDS * (depth - 1));
-  let below = 1;
-  const nodes = rowShape.map((extent) => {
-    below *= extent;
-    return Math.min(n, below);
-  });
-  below = 1;
-  for (let k = 0; k < depth - 1; k++) {
-    const buckets = Math.min(rowShape[k], nodes[k]);
-    const words = [
-      rowShape[k],
-      below,
-      0,
-      0,
-      k > 0 ? reserve(4 * nodes[k]) : 0,
-      reserve(4 * buckets),
-      reserve(4 * (buckets + 1)),
-      k > 0 || depth === 2 ? reserve(4 * (nodes[k] + 1)) : 0,
-      k > 0 && k < depth - 2 ? reserve(4 * nodes[k + 1]) : 0,
-    ];
-    host.words.set(words, levels / 4 + k * LEVEL_WORDS);
-    below *= rowShape[k];
-  }
-  const segments = Math.min(last, n);
+  const below = writeLevels(host, reserve, rowShape, n, levels);
   const pairs = reserve(8 * n);
   const spare = reserve(Math.max(8 * n, 4 * last));
   const counters = reserve(COUNTER_BYTES);
-  const [order, rowOf, rowStarts, rowDigits, segmentDigits, rowSegments] = [
-    ...[n, n, n + 1, n, segments, n].map((count) => reserve(4 * count)),
-  ];
+  const order = reserve(4 * n);
+  const rowOf = reserve(4 * lookup.rows.length);
+  const rowStarts = reserve(4 * (n + 1));
+  const rowDigits = reserve(4 * n);
+  const segmentDigits = reserve(4 * Math.min(last, n));
+  const rowSegments = reserve(4 * n);
+  const rows = below * last;
   const record = writeRecord(host, reserve, [
-    ...[arrays.rows, n, depth, levels, last, (below * last) % 2 ** 32, pairs, spare, counters, order, rowOf, rowStarts],
-    ...[rowDigits, segmentDigits, rowSegments, 0, 0],
+    arrays.rows,
+    n,
+    depth,
+    levels,
+    last,
+    rows < 2 ** 32 ? rows : 0,
+    pairs,
+    spare,
+    counters,
+    order,
+    rowOf,
+    rowStarts,
+    rowDigits,
+    segmentDigits,
+    rowSegments,
+    0,
+    0,
+    arrays.selected,
   ]);
   const tasks = [taskOf(kernels.planTT, record, 1, NANOSECONDS * n)];
   if (arrays.offsets !== 0) {
     const expand = writeRecord(host, reserve, [arrays.offsets, arrays.outputOf]);
-    tasks.push(taskOf(kernels.expandOffsets, expand, lookup.outputs, (2 * n) / Math.max(1, lookup.outputs)));
+    tasks.push(taskOf(kernels.expandOffsets, expand, lookup.outputs, (2 * lookup.rows.length) / Math.max(1, lookup.outputs)));
   }
   yield { tasks, nanoseconds: NANOSECONDS * n };
   const { words } = host;
+  // Written out: spreading objects into one takes longer than all the rest of this function.
   return {
-    ...arrays,
-    ...{ positions: n, order, rowOf, rowStarts, rowDigits, segmentDigits, rowSegments },
+    rows: arrays.rows,
+    selected: arrays.selected,
+    lookups: n,
+    offsets: arrays.offsets,
+    outputOf: arrays.outputOf,
+    coefficients: arrays.coefficients,
+    positions: lookup.rows.length,
+    order,
+    rowOf,
+    rowStarts,
+    rowDigits,
+    segmentDigits,
+    rowSegments,
     uniqueRows: words[record / 4 + 15],
     segments: words[record / 4 + 16],
-    levels: rowShape.slice(0, -1).map((_, k) => {
-      const at = levels / 4 + k * LEVEL_WORDS;
-      return { record: 4 * at, count: words[at + 2], buckets: words[at + 3], bucketDigits: words[at + 5] };
-    }),
+    levels: plannedLevels(words, levels, depth),
   };
+}
+
+/** Writes the records of the inner levels, with room for what the kernel finds. Returns p_0 · … · p_(d−2). */
+function writeLevels(host: KernelHost, reserve: Reserve, rowShape: readonly number[], n: number, levels: number): number {
+  const inner = rowShape.length - 1;
+  let below = 1;
+  for (let k = 0; k < inner; k++) {
+    const nodes = Math.min(n, below * rowShape[k]);
+    const buckets = Math.min(rowShape[k], nodes);
+    const parents = k > 0 ? reserve(4 * nodes) : 0;
+    const bucketDigits = reserve(4 * buckets);
+    const bucketStarts = reserve(4 * (buckets + 1));
+    const childStarts = k > 0 || inner === 1 ? reserve(4 * (nodes + 1)) : 0;
+    const children = k > 0 && k < inner - 1 ? reserve(4 * Math.min(n, below * rowShape[k] * rowShape[k + 1])) : 0;
+    const { words } = host;
+    const level = [rowShape[k], below, 0, 0, parents, bucketDigits, bucketStarts, childStarts, children];
+    for (let i = 0; i < LEVEL_WORDS; i++) words[levels / 4 + k * LEVEL_WORDS + i] = level[i];
+    below *= rowShape[k];
+  }
+  return below;
+}
+
+function plannedLevels(words: Uint32Array, levels: number, depth: number): PlannedLevel[] {
+  const planned: PlannedLevel[] = [];
+  for (let k = 0; k < depth - 1; k++) {
+    const at = levels / 4 + k * LEVEL_WORDS;
+    planned.push({ record: 4 * at, count: words[at + 2], buckets: words[at + 3], bucketDigits: words[at + 5] });
+  }
+  return planned;
 }

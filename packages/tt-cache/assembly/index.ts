@@ -1,0 +1,3 @@
+// The kernels of the cache. Every export is `kernel(args, begin, end)`; at `args` lies a record, the class that the kernel
+// casts it to, a word a field in the order of their declaration.
+export { probeRows } from "./probe";

@@ -1,0 +1,78 @@
+import type { Runtime } from "@tt-rec/tensor";
+import { alignColumns, describeMachine, describeSource, saveResults } from "@tt-rec/testing";
+import type { Bags } from "@tt-rec/tt-kernels";
+import { CachedTTEmbeddingBag, type CachePolicyName } from "../src/index.ts";
+import { batchesOf, ROWS, step, tableOf, WORKLOAD } from "./steps.ts";
+import { drawTrace } from "./traces.ts";
+
+const STEPS = 1000;
+const REFRESH_EVERY = 50;
+const BATCH = 2048;
+
+/** The longest steps around refreshes against the median step, on ids of a power law that drift. */
+export async function measureRefreshes(runtime: Runtime): Promise<void> {
+  const source = { machine: describeMachine("off"), commit: describeSource(), date: new Date().toISOString() };
+  const trace = drawTrace({ rows: ROWS, lookups: STEPS * BATCH, exponent: 1.05, drift: 0.3, hot: 20_000, period: 100 * BATCH });
+  const batches = batchesOf(trace, 1);
+  const table = [
+    ["policy", "rows cached", "median step, ms", "longest step with a refresh", "median of those", "rows entered later"],
+  ];
+  for (const policy of ["resident", "semi-dynamic"] as const satisfies readonly CachePolicyName[]) {
+    for (const cacheRows of [1013, 10_131, 101_312]) {
+      const { begin, later, plain } = await timeSteps(runtime, policy, cacheRows, batches);
+      const [median, longest, usual, entering] = [
+        quantile(plain, 0.5),
+        quantile(begin, 1),
+        quantile(begin, 0.5),
+        quantile(later, 0.5),
+      ];
+      table.push([policy, String(cacheRows), ...[median, longest, usual, entering].map((ms) => ms.toPrecision(3))]);
+      await saveResults([
+        {
+          id: `cache-refresh/${policy}/C${cacheRows}`,
+          case: { ...WORKLOAD, ranks: 16, cacheRows, refreshEvery: REFRESH_EVERY, exponent: 1.05, drift: 0.3 },
+          ...{ engine: runtime.kernels.engine, phase: "refresh", unit: "ms", median: usual, runs: begin.length },
+          ...{ p10: quantile(begin, 0.1), p90: quantile(begin, 0.9), longest },
+          ...{ rival: "two steps", ratio: (2 * median) / usual, target: 1 },
+          ...source,
+        },
+      ]);
+    }
+  }
+  console.log(alignColumns(table));
+}
+
+async function timeSteps(
+  runtime: Runtime,
+  policy: CachePolicyName,
+  cacheRows: number,
+  batches: readonly Bags[],
+): Promise<{ readonly begin: number[]; readonly later: number[]; readonly plain: number[] }> {
+  const bag = new CachedTTEmbeddingBag(runtime, {
+    ...tableOf(16),
+    cacheRows,
+    policy,
+    warmupSteps: 10,
+    refreshEvery: REFRESH_EVERY,
+  });
+  const times = { begin: [] as number[], later: [] as number[], plain: [] as number[] };
+  for (const [i, bags] of batches.entries()) {
+    const before = bag.metrics;
+    const start = performance.now();
+    await step(runtime, bag, bags);
+    const ms = performance.now() - start;
+    const after = bag.metrics;
+    // The first steps compile.
+    if (i < 200) continue;
+    if (after.refreshes > before.refreshes) times.begin.push(ms);
+    else if (after.loadedRows > before.loadedRows) times.later.push(ms);
+    else times.plain.push(ms);
+  }
+  bag.dispose();
+  return times;
+}
+
+function quantile(values: readonly number[], q: number): number {
+  const sorted = Float64Array.from(values).sort();
+  return sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] ?? Number.NaN;
+}

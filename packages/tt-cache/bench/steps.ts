@@ -1,0 +1,85 @@
+import type { Runtime, UpdateRule } from "@tt-rec/tensor";
+import { createRng } from "@tt-rec/tensor";
+import type { Bags, EmbeddingBag } from "@tt-rec/tt-kernels";
+import { createTTShape, initializeCores, type TTShape } from "@tt-rec/tt-math";
+
+/** The largest table of Criteo Kaggle, and the paper's batch. */
+export const ROWS = 10_131_227;
+export const DIM = 16;
+const BATCH_SIZE = 2048;
+
+const RULE: UpdateRule = { kind: "sgd", learningRate: 1e-6 };
+const TRAINING = { training: true };
+/** A step that no run reaches. */
+export const NEVER: number = 2 ** 31;
+
+const rng = createRng(11);
+const outputGradient = Float32Array.from({ length: BATCH_SIZE * DIM }, rng.normal);
+
+/** Shape and cores of the table at a rank. */
+export function tableOf(ranks: number): { readonly shape: TTShape; readonly cores: Float32Array[] } {
+  const shape = createTTShape({
+    numEmbeddings: ROWS,
+    embeddingDim: DIM,
+    rowShape: [200, 220, 250],
+    columnShape: [2, 2, 4],
+    ranks,
+  });
+  return { shape, cores: initializeCores(shape, createRng(2021), { kind: "sampled-gaussian", scaling: "variance-matched" }) };
+}
+
+/** What results say of the workload. */
+export const WORKLOAD: Readonly<Record<string, string | number>> = {
+  rows: ROWS,
+  embeddingDim: DIM,
+  rowShape: "200x220x250",
+  columnShape: "2x2x4",
+  batchSize: BATCH_SIZE,
+};
+
+/** One training step: plan, forward, backward, SGD. */
+export function step(runtime: Runtime, bag: EmbeddingBag, bags: Bags): Promise<void> {
+  return runtime.step(async () => {
+    const plan = bag.plan(bags, TRAINING);
+    const gradient = runtime.rawScratch((await bag.forward(plan)).shape);
+    gradient.data.set(outputGradient.subarray(0, gradient.size));
+    await bag.step(plan, gradient, RULE);
+  });
+}
+
+/** Distinct ids all over the table. */
+export function scatteredIds(count: number): Uint32Array {
+  const ids = new Set<number>();
+  while (ids.size < count) ids.add(Math.floor(rng.uniform() * ROWS));
+  return Uint32Array.from(ids);
+}
+
+/** Cuts ids into batches of bags of `pooling` ids each. */
+export function batchesOf(ids: Uint32Array, pooling: number): Bags[] {
+  const size = BATCH_SIZE * pooling;
+  const offsets = Uint32Array.from({ length: BATCH_SIZE + 1 }, (_, bag) => bag * pooling);
+  return Array.from({ length: Math.floor(ids.length / size) }, (_, i) => {
+    const indices = ids.subarray(i * size, (i + 1) * size);
+    return pooling === 1 ? { indices } : { indices, offsets };
+  });
+}
+
+/** Ids of which an exact share is drawn from the hot ones, evenly spread, and the others from the whole table. */
+export function mixedIds(count: number, hot: Uint32Array, share: number): Uint32Array {
+  const isHot = new Set(hot);
+  const coldId = (): number => {
+    for (;;) {
+      const id = Math.floor(rng.uniform() * ROWS);
+      if (!isHot.has(id)) return id;
+    }
+  };
+  return Uint32Array.from({ length: count }, (_, i) =>
+    Math.floor((i + 1) * share + 1e-9) > Math.floor(i * share + 1e-9) ? hot[Math.floor(rng.uniform() * hot.length)] : coldId(),
+  );
+}
+
+/** Steps through batches in turn. */
+export function inTurn(runtime: Runtime, bag: EmbeddingBag, batches: readonly Bags[]): () => Promise<void> {
+  let next = 0;
+  return () => step(runtime, bag, batches[next++ % batches.length]);
+}
