@@ -25,6 +25,6 @@ export const VARIANTS: readonly Variant[] = [
   { name: "resident, 50 steps", policy: "resident", schedule: FIXED },
   { name: "resident, known counts", policy: "resident", schedule: AUTOMATIC, counts: "known" },
   { name: "static", policy: "static", schedule: AUTOMATIC },
-  { name: "static, known counts", policy: "static", schedule: { warmupSteps: 1 }, counts: "known" },
+  { name: "static, known counts", policy: "static", schedule: AUTOMATIC, counts: "known" },
   { name: "gradient-energy", policy: "gradient-energy", schedule: AUTOMATIC },
 ];

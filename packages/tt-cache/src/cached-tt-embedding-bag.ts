@@ -99,7 +99,7 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
     prepare: (plan, gradient) => this.#prepare(plan, gradient),
   };
   readonly #runtime: Runtime;
-  readonly #newChooser: () => RowChooser;
+  readonly #newChooser: (accessCounts?: ArrayLike<number>) => RowChooser;
   readonly #refreshEvery: number | undefined;
   readonly #pooling: Pooling;
   readonly #tt: TTEmbeddingBag;
@@ -117,11 +117,13 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
 
   /** Allocates cores and cache. Throws `E_OPTION` on a bad cache size, schedule or policy, `E_SHAPE` on bad cores. */
   constructor(runtime: Runtime, options: CachedTTEmbeddingBagOptions) {
-    const { shape, pooling = "sum", policy = "resident" } = options;
+    const { shape, pooling = "sum", policy = "resident", accessCounts } = options;
     const cacheRows = resolveCacheRows(options, shape);
-    this.#newChooser = () => new RowChooser(policy, options, cacheRows);
-    this.#chooser = this.#newChooser();
-    if (options.accessCounts !== undefined) this.#chooser.seed(options.accessCounts, shape.numEmbeddings);
+    if (accessCounts !== undefined && accessCounts.length !== shape.numEmbeddings) {
+      throw new TtError("E_OPTION", `accessCounts has ${accessCounts.length} elements, the table ${shape.numEmbeddings} rows`);
+    }
+    this.#newChooser = (counts) => new RowChooser(policy, options, cacheRows, counts);
+    this.#chooser = this.#newChooser(accessCounts);
     this.#refreshEvery = options.refreshEvery;
     this.numEmbeddings = shape.numEmbeddings;
     this.embeddingDim = shape.embeddingDim;

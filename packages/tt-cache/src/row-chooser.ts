@@ -16,13 +16,23 @@ export class RowChooser {
   #candidates: Uint32Array = new Uint32Array(0);
   #filled = false;
 
-  /** Throws `E_OPTION` on an unknown policy or a bad schedule. */
-  constructor(policy: CachePolicyName | CachePolicy, schedule: RefreshScheduleOptions, capacity: number) {
+  /**
+   * Starts with accesses of each row that are known beforehand, if there are any; then there is nothing to wait for. Throws `E_OPTION`
+   * on an unknown policy or a bad schedule.
+   */
+  constructor(
+    policy: CachePolicyName | CachePolicy,
+    schedule: RefreshScheduleOptions,
+    capacity: number,
+    accessCounts?: ArrayLike<number>,
+  ) {
     this.policy = resolvePolicy(policy);
     this.#capacity = capacity;
-    const atOnce = this.policy.fills === "at once" && { warmupSteps: schedule.warmupSteps ?? 1 };
-    this.#schedule = new RefreshSchedule({ ...schedule, ...atOnce }, capacity);
+    const atOnce = this.policy.fills === "at once" || accessCounts !== undefined;
+    this.#schedule = new RefreshSchedule({ ...schedule, ...(atOnce && { warmupSteps: schedule.warmupSteps ?? 1 }) }, capacity);
     this.#counter = this.policy.createCounter(capacity);
+    if (accessCounts === undefined) return;
+    for (let id = 0; id < accessCounts.length; id++) if (accessCounts[id] > 0) this.#counter.add(id, accessCounts[id]);
   }
 
   /** Bytes held. */
@@ -33,14 +43,6 @@ export class RowChooser {
   /** Training steps counted. */
   get step(): number {
     return this.#step;
-  }
-
-  /** Counts accesses that are known beforehand: those of each row. Throws `E_OPTION` unless there are `numEmbeddings`. */
-  seed(counts: ArrayLike<number>, numEmbeddings: number): void {
-    if (counts.length !== numEmbeddings) {
-      throw new TtError("E_OPTION", `accessCounts has ${counts.length} elements, the table ${numEmbeddings} rows`);
-    }
-    for (let id = 0; id < counts.length; id++) if (counts[id] > 0) this.#counter.add(id, counts[id]);
   }
 
   /**
@@ -81,8 +83,8 @@ export class RowChooser {
   state(): NamedTensors {
     return new Map([
       ["cache.step", vectorOf(Uint32Array.of(this.#step))],
-      ["cache.schedule", vectorOf(Uint32Array.of(this.#filled ? 1 : 0, ...this.#schedule.memory))],
-      ["cache.candidates", vectorOf(this.#candidates)],
+      ["counter.schedule", vectorOf(Uint32Array.of(this.#filled ? 1 : 0, ...this.#schedule.memory))],
+      ["counter.candidates", vectorOf(this.#candidates)],
       ...this.#counter.state(),
     ]);
   }
@@ -90,9 +92,9 @@ export class RowChooser {
   /** Goes on from a state, in a chooser that has counted nothing. Throws `E_MISMATCH` on a state that is not one of such a cache. */
   load(state: NamedTensors, numEmbeddings: number): void {
     const [step] = readWords(state, "cache.step", 1);
-    const [filled, accesses, steps, interval] = readWords(state, "cache.schedule", 4);
-    const candidates = readVector(state, "cache.candidates");
-    checkIds("cache.candidates", candidates, numEmbeddings);
+    const [filled, accesses, steps, interval] = readWords(state, "counter.schedule", 4);
+    const candidates = readVector(state, "counter.candidates");
+    checkIds("counter.candidates", candidates, numEmbeddings);
     this.#counter.load(state, numEmbeddings);
     this.#step = step;
     this.#filled = filled > 0;
