@@ -7,8 +7,9 @@ import { multiplyRows } from "./products";
 /** Nodes whose products are computed before their rows are: few enough to stay in the first cache. */
 const BLOCK: u32 = 16;
 
-/** Nodes of a bucket for which its slice is streamed. */
+/** Nodes of a bucket for which its slice is streamed, if it has more bytes: a core of smaller slices stays in the second cache. */
 const FEW: u32 = 2;
+const SMALL_SLICE: usize = 2048;
 
 /** The step from the products of one level to those of the next inner one. */
 @unmanaged
@@ -129,7 +130,7 @@ function extendRange(extend: Extend, begin: u32, end: u32, products: usize, poin
     const done = <usize>(node - begin);
     const rows = pointers + ((done * left) << 2);
     const out = products + done * productBytes;
-    if (stop - node <= FEW) streamSlice(rows, stop - node, left, rank, slice, columns, out);
+    if (stop - node <= FEW && sliceBytes > SMALL_SLICE) streamSlice(rows, stop - node, left, rank, slice, columns, out);
     else multiplyRows(rows, (stop - node) * left, rank, slice, columns, out);
     node = stop;
     bucket++;

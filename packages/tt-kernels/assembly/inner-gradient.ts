@@ -66,16 +66,17 @@ function sliceRows(
   slice: usize,
   kind: u32,
 ): void {
+  if (count == 2) {
+    rowsOfNode(pointers, first, last, gradients, stride, finish, slice, kind);
+    return;
+  }
   let row = first;
   for (; row + 2 <= last; row += 2) {
     const offset = slice + <usize>row * stride;
     let column: usize = 0;
-    if (count == 2) {
+    if (count == 4) {
       column = stride & ~15;
-      few(2, pointers, <usize>row << 2, gradients, stride, column, finish, offset, kind);
-    } else if (count == 4) {
-      column = stride & ~15;
-      few(4, pointers, <usize>row << 2, gradients, stride, column, finish, offset, kind);
+      fourTerms(pointers, <usize>row << 2, gradients, stride, column, finish, offset, kind);
     } else {
       for (; column + 64 <= stride; column += 64) {
         outer2x16(pointers, count, <usize>row << 2, gradients + column, stride, finish, offset + column, kind);
@@ -89,27 +90,63 @@ function sliceRows(
   if (row < last) rowEdge(pointers, count, <usize>row << 2, gradients, stride, 0, finish, slice + <usize>row * stride);
 }
 
-/** Two rows of 2 or 4 terms, whose factors stay in registers: the slice of a node or two, as small batches have them. */
+/**
+ * A slice that one node of two rows meets, as most do in small batches. The gradient of 16 columns stays in registers while the
+ * rows pass by, so that little is done beside the reading and writing of the slice.
+ */
 @inline
-function few(terms: u32, pointers: usize, row: usize, b: usize, stride: usize, bytes: usize, finish: Finish, offset: usize, kind: u32): void {
+function rowsOfNode(pointers: usize, first: u32, last: u32, b: usize, stride: usize, finish: Finish, slice: usize, kind: u32): void {
+  const p = <usize>load<u32>(pointers);
+  const between = <usize>load<u32>(pointers, 4) - p;
+  const begin = p + (<usize>first << 2);
+  const end = p + (<usize>last << 2);
+  const rate = f32x4.splat(finish.rate);
+  const eps = f32x4.splat(finish.eps);
+  const scale = f32x4.splat(finish.scale);
+  const state = finish.state - finish.target;
+  let column: usize = 0;
+  for (; column + 64 <= stride; column += 64) {
+    const b0 = v128.load(b + column);
+    const b1 = v128.load(b + column, 16);
+    const b2 = v128.load(b + column, 32);
+    const b3 = v128.load(b + column, 48);
+    const c = b + stride + column;
+    const c0 = v128.load(c);
+    const c1 = v128.load(c, 16);
+    const c2 = v128.load(c, 32);
+    const c3 = v128.load(c, 48);
+    let at = finish.target + slice + <usize>first * stride + column;
+    for (let factor = begin; factor < end; factor += 4) {
+      const x = splat(factor);
+      const y = splat(factor + between);
+      finishAt(kind, at, at + state, rate, eps, scale, madd(y, c0, f32x4.mul(x, b0)));
+      finishAt(kind, at + 16, at + 16 + state, rate, eps, scale, madd(y, c1, f32x4.mul(x, b1)));
+      finishAt(kind, at + 32, at + 32 + state, rate, eps, scale, madd(y, c2, f32x4.mul(x, b2)));
+      finishAt(kind, at + 48, at + 48 + state, rate, eps, scale, madd(y, c3, f32x4.mul(x, b3)));
+      at += stride;
+    }
+  }
+  if (column == stride) return;
+  for (let row = first; row < last; row++) {
+    rowEdge(pointers, 2, <usize>row << 2, b, stride, column, finish, slice + <usize>row * stride);
+  }
+}
+
+/** Two rows of 4 terms, whose factors stay in registers: the slice of two nodes. */
+@inline
+function fourTerms(pointers: usize, row: usize, b: usize, stride: usize, bytes: usize, finish: Finish, offset: usize, kind: u32): void {
   const p0 = <usize>load<u32>(pointers) + row;
   const p1 = <usize>load<u32>(pointers, 4) + row;
+  const p2 = <usize>load<u32>(pointers, 8) + row;
+  const p3 = <usize>load<u32>(pointers, 12) + row;
   const x0 = splat(p0);
   const y0 = splat(p0 + 4);
   const x1 = splat(p1);
   const y1 = splat(p1 + 4);
-  let x2 = x0;
-  let y2 = x0;
-  let x3 = x0;
-  let y3 = x0;
-  if (terms == 4) {
-    const p2 = <usize>load<u32>(pointers, 8) + row;
-    const p3 = <usize>load<u32>(pointers, 12) + row;
-    x2 = splat(p2);
-    y2 = splat(p2 + 4);
-    x3 = splat(p3);
-    y3 = splat(p3 + 4);
-  }
+  const x2 = splat(p2);
+  const y2 = splat(p2 + 4);
+  const x3 = splat(p3);
+  const y3 = splat(p3 + 4);
   const rate = f32x4.splat(finish.rate);
   const eps = f32x4.splat(finish.eps);
   const scale = f32x4.splat(finish.scale);
@@ -119,14 +156,10 @@ function few(terms: u32, pointers: usize, row: usize, b: usize, stride: usize, b
   while (at < end) {
     const b0 = v128.load(b);
     const b1 = v128.load(b + stride);
-    let x = madd(x1, b1, f32x4.mul(x0, b0));
-    let y = madd(y1, b1, f32x4.mul(y0, b0));
-    if (terms == 4) {
-      const b2 = v128.load(b + (stride << 1));
-      const b3 = v128.load(b + 3 * stride);
-      x = madd(x3, b3, madd(x2, b2, x));
-      y = madd(y3, b3, madd(y2, b2, y));
-    }
+    const b2 = v128.load(b + (stride << 1));
+    const b3 = v128.load(b + 3 * stride);
+    const x = madd(x3, b3, madd(x2, b2, madd(x1, b1, f32x4.mul(x0, b0))));
+    const y = madd(y3, b3, madd(y2, b2, madd(y1, b1, f32x4.mul(y0, b0))));
     finishAt(kind, at, state, rate, eps, scale, x);
     finishAt(kind, at + stride, state + stride, rate, eps, scale, y);
     at += 16;
