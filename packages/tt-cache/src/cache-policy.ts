@@ -1,7 +1,9 @@
 import { TtError } from "@tt-rec/tensor";
 import { AccessCounter } from "./access-counter.ts";
+import { exchangeRows } from "./exchange-rows.ts";
 import type { RowCounter } from "./row-counter.ts";
 import { SetCounter } from "./set-counter.ts";
+import type { SpreadWork } from "./spread-work.ts";
 
 /** How a cache takes new rows: what it counts by, and which rows it holds after a refresh. One policy may serve many caches. */
 export interface CachePolicy {
@@ -17,8 +19,11 @@ export interface CachePolicy {
   readonly fills: "at once" | "when stable";
   /** Makes the counter of a cache that can hold `capacity` rows; each cache has its own. */
   createCounter(capacity: number): RowCounter;
-  /** The distinct rows that a cache is to hold after a refresh, at most `capacity`; `held` are those that it holds. May age the counter. */
-  selectRows(counter: RowCounter, capacity: number, held: Uint32Array): Uint32Array;
+  /**
+   * Finds the distinct rows that a cache is to hold after a refresh, at most `capacity`; `held` are those that it holds. Its last piece
+   * of work may age the counter, in which nothing is counted meanwhile.
+   */
+  selectRows(counter: RowCounter, capacity: number, held: Uint32Array): SpreadWork<Uint32Array>;
 }
 
 /**
@@ -34,7 +39,7 @@ export type CachePolicyName = "resident" | "semi-dynamic" | "static";
  * Under `resident`, counts are halved at a refresh once they sum to this many accesses a cached row. Fewer follow a drift faster,
  * more tell rows apart that are accessed almost alike.
  */
-const AGE = 48;
+const AGE = 34;
 
 /** Counted ids a cached row under `resident` and `static`: with 4, hit rates of the benchmark's traces are within 0.001 of those by exact counts. */
 const PLACES_PER_ROW = 4;
@@ -43,9 +48,9 @@ const RESIDENT: CachePolicy = {
   keepsRows: true,
   fills: "at once",
   createCounter: (capacity) => new SetCounter(PLACES_PER_ROW * capacity),
-  selectRows(counter, capacity, held) {
-    const rows = preferHeld(counter, capacity, held);
-    if (counter.total >= AGE * capacity) counter.halve();
+  *selectRows(counter, capacity, held) {
+    const rows = yield* exchangeRows(counter, capacity, held);
+    if (counter.total >= AGE * capacity) yield* counter.aging();
     return rows;
   },
 };
@@ -54,14 +59,16 @@ const SEMI_DYNAMIC: CachePolicy = {
   keepsRows: false,
   fills: "when stable",
   createCounter: () => new AccessCounter(),
-  selectRows: (counter, capacity) => counter.top(capacity),
+  selectRows: mostCountedRows,
 };
 
 const STATIC: CachePolicy = {
   keepsRows: true,
   fills: "when stable",
   createCounter: (capacity) => new SetCounter(PLACES_PER_ROW * capacity),
-  selectRows: (counter, capacity, held) => (held.length > 0 ? held : counter.top(capacity)),
+  *selectRows(counter, capacity, held) {
+    return held.length > 0 ? held : yield* mostCountedRows(counter, capacity);
+  },
 };
 
 const POLICIES: Readonly<Record<CachePolicyName, CachePolicy>> = {
@@ -78,21 +85,6 @@ export function resolvePolicy(policy: CachePolicyName | CachePolicy): CachePolic
   throw new TtError("E_OPTION", `the cache policy "${policy}" is not known; known are ${known}`);
 }
 
-/**
- * The most counted rows. Of those with equal counts the held ones stay, which halves the rows that are exchanged; held rows that
- * are forgotten stay as long as nobody needs their place.
- */
-function preferHeld(counter: RowCounter, capacity: number, held: Uint32Array): Uint32Array {
-  const top = counter.top(capacity);
-  if (held.length === 0) return top;
-  const least = top.length === capacity ? counter.count(top[capacity - 1]) : 0;
-  // The rows at the end of `top` are tied with each other, and perhaps with held rows that it left out.
-  let sure = top.length;
-  while (sure > 0 && counter.count(top[sure - 1]) === least) sure--;
-  const chosen = new Set(top.subarray(0, sure));
-  for (const id of held) if (chosen.size < capacity && counter.count(id) === least) chosen.add(id);
-  for (const id of top) if (chosen.size < capacity) chosen.add(id);
-  // With fewer counted rows than places, all rows that are held may stay.
-  for (const id of held) if (chosen.size < capacity) chosen.add(id);
-  return Uint32Array.from(chosen);
+function* mostCountedRows(counter: RowCounter, capacity: number): SpreadWork<Uint32Array> {
+  return (yield* counter.ranking(capacity)).ids;
 }
