@@ -53,7 +53,12 @@ const FILES: Readonly<Record<string, string>> = {
 /** A task with embeddings of another dimension. */
 function ofDimension(task: Task, embeddingDim: number): Task {
   if (embeddingDim === 16) return task;
-  return { ...task, name: `${task.name}-D${embeddingDim}`, embeddingDim, bottomMlp: [...task.bottomMlp.slice(0, -1), embeddingDim] };
+  return {
+    ...task,
+    name: `${task.name}-D${embeddingDim}`,
+    embeddingDim,
+    bottomMlp: [...task.bottomMlp.slice(0, -1), embeddingDim],
+  };
 }
 
 /** No cache, then every variant at every size. */

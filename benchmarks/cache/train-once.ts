@@ -111,7 +111,16 @@ export async function trainOnce(task: Task, choice: CacheChoice | undefined, see
   }
 }
 
-function configOf({ embeddingDim = 16, cardinalities, tableNames, denseFeatures, bottomMlp, topMlp, ttTables, ttRanks }: Task): DlrmConfig {
+function configOf({
+  embeddingDim = 16,
+  cardinalities,
+  tableNames,
+  denseFeatures,
+  bottomMlp,
+  topMlp,
+  ttTables,
+  ttRanks,
+}: Task): DlrmConfig {
   const plan = planCompression({ embeddingDim, numEmbeddings: cardinalities, tables: ttTables, ranks: ttRanks });
   const tables = plan.tables.map(({ index, numEmbeddings, shape }) => ({
     name: tableNames[index],

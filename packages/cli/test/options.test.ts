@@ -117,6 +117,8 @@ test("every setting can be given by a flag and by a config, and means the same",
     embeddings: [{ kind: "hash", largest: 2, rows: 5 }],
     embeddingOptimizer: "adam",
     decayStart: 7,
+    cacheWarmup: 3,
+    cacheRefresh: 5,
   };
   for (const [name, spec] of Object.entries(TRAIN_OPTIONS)) {
     const value = samples[name] ?? spec.default ?? 0.25;

@@ -29,6 +29,8 @@ import { type StepProfile, timed } from "./step-profile.ts";
 export interface DlrmOptions {
   /** Makes the TT tables; default those of the runtime's engine. */
   readonly ttTables?: TTTableMaker;
+  /** Accesses of each row of each table in the training rows, in the order of the configuration; caches start with them. */
+  readonly accessCounts?: readonly ArrayLike<number>[];
   /** Measures the parts of training steps; the tables' forward passes then follow one another by kind, which takes a little longer. */
   readonly profile?: StepProfile;
 }
@@ -70,7 +72,8 @@ export class Dlrm {
    * Draws all parameters; each table has a stream of its own, so that one table's choice does not move another's draw. Throws
    * `E_OPTION` if the configuration does not fit together, and what the tables throw.
    */
-  constructor(runtime: Runtime, config: DlrmConfig, rng: Rng, { ttTables: maker, profile }: DlrmOptions = {}) {
+  constructor(runtime: Runtime, config: DlrmConfig, rng: Rng, options: DlrmOptions = {}) {
+    const { ttTables: maker, profile, accessCounts } = options;
     validateDlrmConfig(config);
     this.config = config;
     const { engine } = runtime.kernels;
@@ -83,7 +86,8 @@ export class Dlrm {
       const stream = ahead;
       // Before the table draws from its stream, since a jump starts where the generator stands.
       ahead = stream.jump();
-      return createTable({ runtime, embeddingDim: config.embeddingDim, rng: stream, maker }, table, column) ?? [];
+      const place = { runtime, embeddingDim: config.embeddingDim, rng: stream, maker, accessCounts: accessCounts?.[column] };
+      return createTable(place, table, column) ?? [];
     });
   }
 

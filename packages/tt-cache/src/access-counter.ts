@@ -1,9 +1,9 @@
 import { IdIndex, type NamedTensors, TtError } from "@tt-rec/tensor";
+import type { RankedRows } from "./rank-rows.ts";
 import type { RowCounter } from "./row-counter.ts";
+import { finish, inBlocks, SEARCH, type SpreadWork } from "./spread-work.ts";
 import { checkIds, readVector, vectorOf } from "./state-vectors.ts";
 import { mostCounted } from "./top-rows.ts";
-import type { RankedRows } from "./rank-rows.ts";
-import { finish, inBlocks, SEARCH, type SpreadWork } from "./spread-work.ts";
 
 const MAX_COUNT = 0xffffffff;
 

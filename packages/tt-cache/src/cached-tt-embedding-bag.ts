@@ -99,7 +99,7 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
     prepare: (plan, gradient) => this.#prepare(plan, gradient),
   };
   readonly #runtime: Runtime;
-  readonly #newChooser: () => RowChooser;
+  readonly #newChooser: (accessCounts?: ArrayLike<number>) => RowChooser;
   readonly #pooling: Pooling;
   readonly #tt: TTEmbeddingBag;
   readonly #cache: RowCache;
@@ -116,11 +116,13 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
 
   /** Allocates cores and cache. Throws `E_OPTION` on a bad cache size, schedule or policy, `E_SHAPE` on bad cores. */
   constructor(runtime: Runtime, options: CachedTTEmbeddingBagOptions) {
-    const { shape, pooling = "sum", policy = "resident" } = options;
+    const { shape, pooling = "sum", policy = "resident", accessCounts } = options;
     const cacheRows = resolveCacheRows(options, shape);
-    this.#newChooser = () => new RowChooser(policy, options, cacheRows);
-    this.#chooser = this.#newChooser();
-    if (options.accessCounts !== undefined) this.#chooser.seed(options.accessCounts, shape.numEmbeddings);
+    if (accessCounts !== undefined && accessCounts.length !== shape.numEmbeddings) {
+      throw new TtError("E_OPTION", `accessCounts has ${accessCounts.length} elements, the table ${shape.numEmbeddings} rows`);
+    }
+    this.#newChooser = (counts) => new RowChooser(policy, options, cacheRows, counts);
+    this.#chooser = this.#newChooser(accessCounts);
     this.numEmbeddings = shape.numEmbeddings;
     this.embeddingDim = shape.embeddingDim;
     this.#runtime = runtime;
@@ -269,9 +271,11 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
     const start = performance.now();
     this.#meter.countDistinct();
     const cache = this.#cache;
+    const wasBusy = this.#chooser.isBusy || this.#entering.ids.length > 0;
     const chosen = this.#chooser.endStep(cache, this.#entering.ids.length > 0, () => cache.takeAllAccesses());
     const dropped = chosen === undefined ? 0 : cache.size - chosen.held;
     if (chosen !== undefined) this.#entering = chosen.entering;
+    else if (!wasBusy && !this.#chooser.isBusy) return;
     const entered = yield* this.#letRowsEnter();
     this.#meter.countRefresh(chosen !== undefined, entered, dropped, performance.now() - start);
   }

@@ -17,7 +17,10 @@ export function readProgress(state: NamedTensors, capacity: number, numEmbedding
   const [counted, pieces] = readWords(state, "cache.choice", 2);
   const accesses = state.has("counter.taken") ? readVector(state, "counter.taken").slice() : new Uint32Array(0);
   if (counted > accesses.length || accesses.length > capacity) {
-    throw new TtError("E_MISMATCH", `the state has counted ${counted} of ${accesses.length} slots, the cache has ${capacity} rows`);
+    throw new TtError(
+      "E_MISMATCH",
+      `the state has counted ${counted} of ${accesses.length} slots, the cache has ${capacity} rows`,
+    );
   }
   if (!state.has("cache.chosen")) return { accesses, counted, pieces };
   const rows = readVector(state, "cache.chosen").slice();

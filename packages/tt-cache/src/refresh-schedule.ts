@@ -18,8 +18,8 @@ export interface RefreshScheduleOptions {
 const STABLE = 0.5;
 
 /** Refreshes that change a smaller share of the rows become rarer, those that change a larger one more frequent. */
-const FEW = 0.01;
-const MANY = 0.05;
+const FEW = 0.003;
+const MANY = 0.015;
 
 /** Most accesses a row, and fewest steps, between refreshes. */
 const MOST_ACCESSES = 8;

@@ -1,10 +1,10 @@
-import { type NamedTensors, TtError } from "@tt-rec/tensor";
+import type { NamedTensors } from "@tt-rec/tensor";
 import { AccessLog } from "./access-log.ts";
 import { type CachePolicy, type CachePolicyName, resolvePolicy } from "./cache-policy.ts";
-import { RefreshSchedule, type RefreshScheduleOptions } from "./refresh-schedule.ts";
-import { type ChosenRows, type ChoiceBasis, RowChoice, type Slots } from "./row-choice.ts";
-import type { RowCounter } from "./row-counter.ts";
 import { readProgress, writeProgress } from "./choice-state.ts";
+import { RefreshSchedule, type RefreshScheduleOptions } from "./refresh-schedule.ts";
+import { type ChoiceBasis, type ChosenRows, RowChoice, type Slots } from "./row-choice.ts";
+import type { RowCounter } from "./row-counter.ts";
 import { checkBelow, checkIds, readVector, readWords, vectorOf } from "./state-vectors.ts";
 
 /**
@@ -29,13 +29,23 @@ export class RowChooser {
   #choice: RowChoice | undefined;
   readonly #log = new AccessLog();
 
-  /** Throws `E_OPTION` on an unknown policy or a bad schedule. */
-  constructor(policy: CachePolicyName | CachePolicy, schedule: RefreshScheduleOptions, capacity: number) {
+  /**
+   * Starts with accesses of each row that are known beforehand, if there are any; then there is nothing to wait for. Throws `E_OPTION`
+   * on an unknown policy or a bad schedule.
+   */
+  constructor(
+    policy: CachePolicyName | CachePolicy,
+    schedule: RefreshScheduleOptions,
+    capacity: number,
+    accessCounts?: ArrayLike<number>,
+  ) {
     this.policy = resolvePolicy(policy);
     this.#capacity = capacity;
-    const atOnce = this.policy.fills === "at once" && { warmupSteps: schedule.warmupSteps ?? 1 };
-    this.#schedule = new RefreshSchedule({ ...schedule, ...atOnce }, capacity);
+    const atOnce = this.policy.fills === "at once" || accessCounts !== undefined;
+    this.#schedule = new RefreshSchedule({ ...schedule, ...(atOnce && { warmupSteps: schedule.warmupSteps ?? 1 }) }, capacity);
     this.#counter = this.policy.createCounter(capacity);
+    if (accessCounts === undefined) return;
+    for (let id = 0; id < accessCounts.length; id++) if (accessCounts[id] > 0) this.#counter.add(id, accessCounts[id]);
   }
 
   /** Bytes held. */
@@ -48,12 +58,9 @@ export class RowChooser {
     return this.#step;
   }
 
-  /** Counts accesses that are known beforehand: those of each row. Throws `E_OPTION` unless there are `numEmbeddings`. */
-  seed(counts: ArrayLike<number>, numEmbeddings: number): void {
-    if (counts.length !== numEmbeddings) {
-      throw new TtError("E_OPTION", `accessCounts has ${counts.length} elements, the table ${numEmbeddings} rows`);
-    }
-    for (let id = 0; id < counts.length; id++) if (counts[id] > 0) this.#counter.add(id, counts[id]);
+  /** Whether rows are being chosen, or accesses wait to be counted. */
+  get isBusy(): boolean {
+    return this.#choice !== undefined || this.#log.ids.length > 0;
   }
 
   /**
@@ -110,8 +117,8 @@ export class RowChooser {
   state(): NamedTensors {
     return new Map([
       ["cache.step", vectorOf(Uint32Array.of(this.#step))],
-      ["cache.schedule", vectorOf(Uint32Array.of(this.#filled ? 1 : 0, ...this.#schedule.memory))],
-      ["cache.candidates", vectorOf(this.#candidates)],
+      ["counter.schedule", vectorOf(Uint32Array.of(this.#filled ? 1 : 0, ...this.#schedule.memory))],
+      ["counter.candidates", vectorOf(this.#candidates)],
       ...this.#counter.state(),
       ...(this.#log.ids.length > 0 ? ([["counter.later", vectorOf(this.#log.ids)]] as const) : []),
       ...(this.#choice === undefined ? [] : writeProgress(this.#choice.progress)),
@@ -121,9 +128,9 @@ export class RowChooser {
   /** Goes on from a state, in a chooser that has counted nothing. Throws `E_MISMATCH` on a state that is not one of such a cache. */
   load(state: NamedTensors, numEmbeddings: number): void {
     const [step] = readWords(state, "cache.step", 1);
-    const [filled, accesses, steps, interval] = readWords(state, "cache.schedule", 4);
-    const candidates = readVector(state, "cache.candidates");
-    checkIds("cache.candidates", candidates, numEmbeddings);
+    const [filled, accesses, steps, interval] = readWords(state, "counter.schedule", 4);
+    const candidates = readVector(state, "counter.candidates");
+    checkIds("counter.candidates", candidates, numEmbeddings);
     this.#counter.load(state, numEmbeddings);
     this.#step = step;
     this.#filled = filled > 0;

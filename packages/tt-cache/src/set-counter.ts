@@ -1,9 +1,9 @@
 import { mixBits, type NamedTensors, TtError } from "@tt-rec/tensor";
+import type { RankedRows } from "./rank-rows.ts";
 import type { RowCounter } from "./row-counter.ts";
+import { finish, inBlocks, type SpreadWork } from "./spread-work.ts";
 import { checkIds, readVector, vectorOf } from "./state-vectors.ts";
 import { mostCounted } from "./top-rows.ts";
-import type { RankedRows } from "./rank-rows.ts";
-import { finish, inBlocks, type SpreadWork } from "./spread-work.ts";
 
 /** Marks a free place; no id has this number, since that would take 2^32 of them. */
 const FREE = 0xffffffff;

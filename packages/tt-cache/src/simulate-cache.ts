@@ -40,8 +40,7 @@ export interface SimulationResult {
  */
 export function simulateCache(trace: Iterable<Uint32Array>, options: SimulationOptions): SimulationResult {
   const { cacheRows, policy = "resident", accessCounts } = options;
-  const chooser = new RowChooser(policy, options, cacheRows);
-  if (accessCounts !== undefined) chooser.seed(accessCounts, accessCounts.length);
+  const chooser = new RowChooser(policy, options, cacheRows, accessCounts);
   // The slots as the cache has them: the id in each, its accesses since they were last counted, and the slot of each id.
   const slots = new Uint32Array(cacheRows).fill(NO_ROW);
   const accesses = new Uint32Array(cacheRows);

@@ -36,8 +36,8 @@ export interface TrainSettings {
   readonly ttStandardDeviation: number | null;
   readonly budget: BytesSetting;
   readonly cacheShare: number;
-  readonly cacheWarmup: number;
-  readonly cacheRefresh: number;
+  readonly cacheWarmup: number | null;
+  readonly cacheRefresh: number | null;
   readonly cachePolicy: NonNullable<CacheConfig["policy"]>;
   readonly optimizer: OptimizerKind;
   readonly embeddingOptimizer: OptimizerKind | null;
@@ -119,12 +119,16 @@ export const TRAIN_OPTIONS: { readonly [name in keyof TrainSettings]: OptionSpec
     true,
     "Share of a TT table's rows to keep in a cache of hot rows; 0 means no cache, the paper uses 0.0001",
   ),
-  cacheWarmup: integerOption(1000, 1, "Steps after which the cache fills"),
-  cacheRefresh: integerOption(1000, 1, "Steps between refreshes of the cache"),
+  cacheWarmup: optional(
+    integerOption(0, 1, "Steps after which the cache fills (default: the first, or when its rows are stable)"),
+  ),
+  cacheRefresh: optional(
+    integerOption(0, 1, "Steps between refreshes of the cache (default: as accesses and their change ask for)"),
+  ),
   cachePolicy: choiceOption(
     "resident",
-    ["resident", "semi-dynamic"],
-    "What a refresh loads from the cores: only rows that enter, by aged accesses, or all, by accesses since the beginning (the paper)",
+    ["resident", "semi-dynamic", "static"],
+    "What a refresh loads from the cores: only rows that enter, by aged accesses; all, by accesses since the beginning (the paper); or none, for the rows accessed most in training stay",
   ),
   optimizer: choiceOption("sgd", OPTIMIZERS, "Update rule of all parameters; rowWiseAdagrad means Adagrad for the MLPs"),
   embeddingOptimizer: optional(choiceOption("sgd", OPTIMIZERS, "Update rule of the tables (default: --optimizer)")),

@@ -136,7 +136,11 @@ export function cacheOf(
   rows: number,
 ): { readonly cache?: CacheConfig } {
   if (rows === 0) return {};
-  return { cache: { rows, warmupSteps: cacheWarmup, refreshEvery: cacheRefresh, policy: cachePolicy } };
+  const schedule = {
+    ...(cacheWarmup !== null && { warmupSteps: cacheWarmup }),
+    ...(cacheRefresh !== null && { refreshEvery: cacheRefresh }),
+  };
+  return { cache: { rows, ...schedule, policy: cachePolicy } };
 }
 
 /** How a TT table's cores are drawn, if that is not the default. */

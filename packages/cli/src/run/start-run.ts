@@ -44,10 +44,14 @@ export async function startRun(
   settings: TrainSettings,
   reporter: Reporter,
 ): Promise<StartedRun> {
-  const config = modelConfig(settings, data, needsCounts(settings) ? await data.accessCounts() : undefined);
+  const isStatic = settings.cachePolicy === "static";
+  const accessCounts = needsCounts(settings) || isStatic ? await data.accessCounts() : undefined;
+  const config = modelConfig(settings, data, accessCounts);
   const training = trainingConfig(settings);
   if (!resume) {
-    return { model: new Dlrm(runtime, config, createRng(settings.seed), options), progress: { step: 0, epoch: 0, batch: 0 } };
+    // Under the other policies a cache is to follow what comes, not what there was in all.
+    const given = isStatic && accessCounts !== undefined ? { ...options, accessCounts } : options;
+    return { model: new Dlrm(runtime, config, createRng(settings.seed), given), progress: { step: 0, epoch: 0, batch: 0 } };
   }
   const manifest = await readManifest(target);
   const saved = (manifest.settings ?? settings) as TrainSettings;

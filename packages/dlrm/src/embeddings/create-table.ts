@@ -46,6 +46,7 @@ interface Place {
   readonly embeddingDim: number;
   readonly rng: Rng;
   readonly maker: TTTableMaker | undefined;
+  readonly accessCounts?: ArrayLike<number> | undefined;
 }
 
 /**
@@ -125,7 +126,7 @@ function quotientRemainderRows(
 }
 
 function createTTBag(
-  { runtime, embeddingDim, rng, maker }: Place,
+  { runtime, embeddingDim, rng, maker, accessCounts }: Place,
   name: string,
   numEmbeddings: number,
   { ranks, rowShape, columnShape, initializer = DEFAULT_INITIALIZER, cache }: TTEmbeddingConfig,
@@ -145,6 +146,6 @@ function createTTBag(
   if (maker !== undefined) return { bag: maker.make(runtime, options) };
   if (cache === undefined) return { bag: new TTEmbeddingBag(runtime, options) };
   const { rows: cacheRows, ...rest } = cache;
-  const bag = new CachedTTEmbeddingBag(runtime, { ...options, cacheRows, ...rest });
+  const bag = new CachedTTEmbeddingBag(runtime, { ...options, cacheRows, ...rest, ...(accessCounts && { accessCounts }) });
   return { bag, cache: bag };
 }
