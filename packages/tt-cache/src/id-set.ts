@@ -3,6 +3,7 @@ import { inBlocks, SEARCH, type SpreadWork } from "./spread-work.ts";
 
 /** Tells of each of some ids whether it is among others, which are distinct: 1 or 0. */
 export function* areAmong(ids: Uint32Array, others: Uint32Array): SpreadWork<Uint8Array> {
+  if (others.length === 0) return new Uint8Array(ids.length);
   const index = new IdIndex(others.length);
   yield* inBlocks(others.length, SEARCH, (begin, end) => {
     for (let i = begin; i < end; i++) index.add(others[i]);

@@ -2,7 +2,9 @@ import { inBlocks, type SpreadWork } from "./spread-work.ts";
 
 /** Rows and their counts, the most counted first, equal ones by the smaller id. */
 export interface RankedRows {
+  /** Row ids. */
   readonly ids: Uint32Array;
+  /** The count of each. */
   readonly counts: Uint32Array;
 }
 
