@@ -15,9 +15,9 @@ class EnergyPolicy implements CachePolicy {
     return this.scores;
   }
 
-  selectRows(counter: RowCounter, capacity: number, held: Uint32Array): Uint32Array {
-    const top = counter.top(capacity);
-    if (counter.total >= AGE * capacity) counter.halve();
+  *selectRows(counter: RowCounter, capacity: number, held: Uint32Array): Generator<number, Uint32Array, undefined> {
+    const { ids: top } = yield* counter.ranking(capacity);
+    if (counter.total >= AGE * capacity) yield* counter.aging();
     const rows = new Set(top);
     for (const id of held) if (rows.size < capacity) rows.add(id);
     return Uint32Array.from(rows);
@@ -46,14 +46,16 @@ class EnergyScores implements RowCounter {
     return this.#scores.get(id) ?? 0;
   }
 
-  halve(): void {
+  *aging(): Generator<number, void, undefined> {
+    yield this.#scores.size;
     this.total /= 2;
     for (const [id, score] of this.#scores) this.#scores.set(id, score / 2);
   }
 
-  top(k: number): Uint32Array {
+  *ranking(k: number): ReturnType<RowCounter["ranking"]> {
+    yield this.#scores.size;
     const best = [...this.#scores].sort(([a, x], [b, y]) => y - x || a - b).slice(0, k);
-    return Uint32Array.from(best, ([id]) => id);
+    return { ids: Uint32Array.from(best, ([id]) => id), counts: Uint32Array.from(best, ([, score]) => score) };
   }
 
   state(): NamedTensors {

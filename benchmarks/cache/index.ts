@@ -2,7 +2,7 @@
  * What models learn, and how fast, with caches of hot rows in front of TT tables: no cache, the paper's policy, the reference's and
  * those of this project, on real data sets and on a generated log with the tables of Criteo Kaggle in full size.
  *
- * `npm run bench:cache -- [--set NAME]… [--variant NAME]… [--seeds N] [--timing] [--data FOLDER] [--json FILE]`
+ * `npm run bench:cache -- [--set NAME]… [--variant NAME]… [--seeds N] [--dim D] [--timing] [--data FOLDER] [--json FILE]`
  */
 import { appendFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -27,6 +27,7 @@ const { values } = parseArgs({
     set: { type: "string", multiple: true },
     variant: { type: "string", multiple: true },
     seeds: { type: "string", default: "3" },
+    dim: { type: "string", default: "16" },
     timing: { type: "boolean", default: false },
     data: { type: "string" },
     json: { type: "string" },
@@ -48,6 +49,17 @@ const FILES: Readonly<Record<string, string>> = {
   "ml-1m": "ml-1m/interactions.tsv.gz",
   gowalla: "gowalla/interactions.tsv.gz",
 };
+
+/** A task with embeddings of another dimension. */
+function ofDimension(task: Task, embeddingDim: number): Task {
+  if (embeddingDim === 16) return task;
+  return {
+    ...task,
+    name: `${task.name}-D${embeddingDim}`,
+    embeddingDim,
+    bottomMlp: [...task.bottomMlp.slice(0, -1), embeddingDim],
+  };
+}
 
 /** No cache, then every variant at every size. */
 function choicesOf({ shares }: Task): (CacheChoice | undefined)[] {
@@ -87,10 +99,10 @@ try {
       console.error(`${name} is skipped: there is no ${FILES[name]} in ${data}`);
       continue;
     }
-    const task = await MAKERS[name]();
+    const task = ofDimension(await MAKERS[name](), Number(values.dim));
     for (let round = 1; round <= (values.timing ? TIMED_ROUNDS : Number(values.seeds)); round++) {
       for (const choice of choicesOf(task)) {
-        const id = `cache-training/${name}/${(choice?.variant.name ?? "none").replaceAll(/,? /g, "-")}${choice ? `/${choice.share}` : ""}/seed${round}`;
+        const id = `cache-training/${task.name}/${(choice?.variant.name ?? "none").replaceAll(/,? /g, "-")}${choice ? `/${choice.share}` : ""}/seed${round}`;
         if (!done.has(id)) lines.push(await measure(task, choice, round));
       }
     }

@@ -7,6 +7,8 @@ export interface Task {
   readonly denseFeatures: number;
   readonly tableNames: readonly string[];
   readonly cardinalities: readonly number[];
+  /** Default 16, to which the bottom MLP must come. */
+  readonly embeddingDim?: number;
   /** Accesses of each row of each table in training. */
   accessCounts(): Promise<readonly Uint32Array[]>;
   readonly bottomMlp: readonly number[];

@@ -5,6 +5,7 @@ import { CachedTTEmbeddingBag, type CachedTTEmbeddingBagOptions } from "@tt-rec/
 import { TTEmbeddingBag } from "@tt-rec/tt-kernels";
 import { planCompression } from "@tt-rec/tt-math";
 import { EnergyCachedBag } from "./gradient-energy.ts";
+import { Int8CachedBag, int8RowsFor } from "./int8-rows.ts";
 import type { Task } from "./task.ts";
 import type { Variant } from "./variants.ts";
 
@@ -49,9 +50,10 @@ export async function trainOnce(task: Task, choice: CacheChoice | undefined, see
     make(_, options) {
       const table = cached[caches.length];
       if (choice === undefined) return new TTEmbeddingBag(runtime, options);
-      const { policy, schedule } = choice.variant;
-      const rows = options.shape.numEmbeddings;
-      const cacheRows = Math.min(rows, Math.max(1, Math.round(choice.share * rows)));
+      const { policy, schedule, storage } = choice.variant;
+      const { numEmbeddings: rows, embeddingDim } = options.shape;
+      const floatRows = Math.min(rows, Math.max(1, Math.round(choice.share * rows)));
+      const cacheRows = storage === "int8" ? int8RowsFor(floatRows, embeddingDim, rows) : floatRows;
       const sized: Omit<CachedTTEmbeddingBagOptions, "policy"> = {
         ...options,
         ...schedule,
@@ -60,6 +62,11 @@ export async function trainOnce(task: Task, choice: CacheChoice | undefined, see
       };
       if (policy === "gradient-energy") {
         const bag = new EnergyCachedBag(runtime, sized);
+        caches.push(bag.cache);
+        return bag;
+      }
+      if (storage === "int8") {
+        const bag = new Int8CachedBag(seed, runtime, { ...sized, policy });
         caches.push(bag.cache);
         return bag;
       }
@@ -104,8 +111,16 @@ export async function trainOnce(task: Task, choice: CacheChoice | undefined, see
   }
 }
 
-function configOf({ cardinalities, tableNames, denseFeatures, bottomMlp, topMlp, ttTables, ttRanks }: Task): DlrmConfig {
-  const embeddingDim = 16;
+function configOf({
+  embeddingDim = 16,
+  cardinalities,
+  tableNames,
+  denseFeatures,
+  bottomMlp,
+  topMlp,
+  ttTables,
+  ttRanks,
+}: Task): DlrmConfig {
   const plan = planCompression({ embeddingDim, numEmbeddings: cardinalities, tables: ttTables, ranks: ttRanks });
   const tables = plan.tables.map(({ index, numEmbeddings, shape }) => ({
     name: tableNames[index],

@@ -8,6 +8,8 @@ export interface Variant {
   readonly schedule: RefreshScheduleOptions;
   /** Whether the cache is told the accesses of the training rows beforehand. */
   readonly counts?: "known";
+  /** Whether rows are rounded to int8; there are as many as take the bytes that the share's rows take as float32, all counted. */
+  readonly storage?: "int8";
 }
 
 /** Steps of warm-up, and between refreshes, where they are given. */
@@ -26,5 +28,6 @@ export const VARIANTS: readonly Variant[] = [
   { name: "resident, known counts", policy: "resident", schedule: AUTOMATIC, counts: "known" },
   { name: "static", policy: "static", schedule: AUTOMATIC },
   { name: "static, known counts", policy: "static", schedule: AUTOMATIC, counts: "known" },
+  { name: "resident, int8", policy: "resident", schedule: AUTOMATIC, storage: "int8" },
   { name: "gradient-energy", policy: "gradient-energy", schedule: AUTOMATIC },
 ];

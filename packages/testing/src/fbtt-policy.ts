@@ -1,3 +1,12 @@
+/** Rows and their counts, the most counted first. */
+interface RankedRows {
+  readonly ids: Uint32Array;
+  readonly counts: Uint32Array;
+}
+
+/** Work in pieces, which yields the cost of each. */
+type SpreadWork<T> = Generator<number, T, undefined>;
+
 /** Counts of row ids, as a cache's counter gives them. */
 interface Counts<State> {
   readonly bytes: number;
@@ -5,8 +14,8 @@ interface Counts<State> {
   observe(ids: Uint32Array): void;
   add(id: number, count: number): void;
   count(id: number): number;
-  halve(): void;
-  top(k: number): Uint32Array;
+  aging(): SpreadWork<void>;
+  ranking(k: number): SpreadWork<RankedRows>;
   state(): State;
   load(state: State, numEmbeddings: number): void;
 }
@@ -16,7 +25,7 @@ export interface FbttPolicy<State> {
   readonly keepsRows: false;
   readonly fills: "when stable";
   createCounter(): ForgetfulCounter<State>;
-  selectRows(counter: ForgetfulCounter<State>, capacity: number): Uint32Array;
+  selectRows(counter: ForgetfulCounter<State>, capacity: number): SpreadWork<Uint32Array>;
 }
 
 /**
@@ -29,10 +38,10 @@ export function fbttPolicy<State>(createCounts: () => Counts<State>): FbttPolicy
     keepsRows: false,
     fills: "when stable",
     createCounter: () => new ForgetfulCounter(createCounts),
-    selectRows(counter, capacity) {
-      const rows = counter.top(capacity);
-      counter.retain(rows);
-      return rows;
+    *selectRows(counter, capacity) {
+      const { ids } = yield* counter.ranking(capacity);
+      counter.retain(ids);
+      return ids;
     },
   };
 }
@@ -67,12 +76,12 @@ class ForgetfulCounter<State> implements Counts<State> {
     return this.#counts.count(id);
   }
 
-  halve(): void {
-    this.#counts.halve();
+  aging(): SpreadWork<void> {
+    return this.#counts.aging();
   }
 
-  top(k: number): Uint32Array {
-    return this.#counts.top(k);
+  ranking(k: number): SpreadWork<RankedRows> {
+    return this.#counts.ranking(k);
   }
 
   retain(rows: Uint32Array): void {

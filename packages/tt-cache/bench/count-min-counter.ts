@@ -52,14 +52,17 @@ export class CountMinCounter implements RowCounter {
     return least;
   }
 
-  halve(): void {
+  *aging(): ReturnType<RowCounter["aging"]> {
+    yield this.#cells.length;
     for (let at = 0; at < this.#cells.length; at++) this.#cells[at] >>>= 1;
     this.total /= 2;
     this.#least >>>= 1;
   }
 
-  top(k: number): Uint32Array {
-    return Uint32Array.from(this.#ranked().slice(0, k));
+  *ranking(k: number): ReturnType<RowCounter["ranking"]> {
+    yield this.#list.size;
+    const ids = Uint32Array.from(this.#ranked().slice(0, k));
+    return { ids, counts: ids.map((id) => this.count(id)) };
   }
 
   state(): NamedTensors {

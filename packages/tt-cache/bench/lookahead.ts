@@ -1,3 +1,4 @@
+import { NO_ROW } from "@tt-rec/tt-kernels";
 import { RowChooser } from "../src/row-chooser.ts";
 
 /** Hits of the default cache if accesses are counted `ahead` steps before they come, as a loader that reads ahead could. */
@@ -11,10 +12,11 @@ export function hitsWithLookahead(batches: readonly Uint32Array[], cacheRows: nu
     for (const id of batch) if (known.has(id)) hits++;
     const next = batches[step + ahead] ?? new Uint32Array(0);
     chooser.observe(next, next.length);
-    const rows = chooser.endStep(() => held);
-    if (rows === undefined) continue;
-    held = rows;
-    known = new Set(rows);
+    const slots = { ids: held, slotsOf: (ids: Uint32Array) => ids.map((id) => (known.has(id) ? 0 : NO_ROW)) };
+    const chosen = chooser.endStep(slots, false, () => new Uint32Array(0));
+    if (chosen === undefined) continue;
+    held = chosen.rows;
+    known = new Set(held);
   }
   return hits;
 }

@@ -1,5 +1,7 @@
 import { IdIndex, type NamedTensors, TtError } from "@tt-rec/tensor";
+import type { RankedRows } from "./rank-rows.ts";
 import type { RowCounter } from "./row-counter.ts";
+import { finish, inBlocks, SEARCH, type SpreadWork } from "./spread-work.ts";
 import { checkIds, readVector, vectorOf } from "./state-vectors.ts";
 import { mostCounted } from "./top-rows.ts";
 
@@ -56,13 +58,18 @@ export class AccessCounter implements RowCounter {
 
   /** Halves all counts, rounding down, and forgets the ids that are left with none (TinyLFU's reset). */
   halve(): void {
+    finish(this.aging());
+  }
+
+  *aging(): SpreadWork<void> {
     const [ids, counts] = [this.ids, this.counts];
-    this.#index = new IdIndex();
-    this.#counts = new Uint32Array(8);
-    this.#total = 0;
-    for (let number = 0; number < ids.length; number++) {
-      if (counts[number] > 1) this.add(ids[number], counts[number] >>> 1);
-    }
+    const halved = new AccessCounter();
+    yield* inBlocks(ids.length, SEARCH, (begin, end) => {
+      for (let number = begin; number < end; number++) if (counts[number] > 1) halved.add(ids[number], counts[number] >>> 1);
+    });
+    this.#index = halved.#index;
+    this.#counts = halved.#counts;
+    this.#total = halved.#total;
   }
 
   /** Accesses of an id so far. */
@@ -73,6 +80,10 @@ export class AccessCounter implements RowCounter {
 
   /** The `k` most accessed ids, most accessed first; equal counts go by the smaller id, so the answer is unique. */
   top(k: number): Uint32Array {
+    return finish(this.ranking(k)).ids;
+  }
+
+  ranking(k: number): SpreadWork<RankedRows> {
     return mostCounted(this.ids, this.counts, k);
   }
 

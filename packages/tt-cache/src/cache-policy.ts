@@ -1,7 +1,9 @@
 import { TtError } from "@tt-rec/tensor";
 import { AccessCounter } from "./access-counter.ts";
+import { exchangeRows } from "./exchange-rows.ts";
 import type { RowCounter } from "./row-counter.ts";
 import { SetCounter } from "./set-counter.ts";
+import type { SpreadWork } from "./spread-work.ts";
 
 /** How a cache takes new rows: what it counts by, and which rows it holds after a refresh. One policy may serve many caches. */
 export interface CachePolicy {
@@ -17,8 +19,11 @@ export interface CachePolicy {
   readonly fills: "at once" | "when stable";
   /** Makes the counter of a cache that can hold `capacity` rows; each cache has its own. */
   createCounter(capacity: number): RowCounter;
-  /** The distinct rows that a cache is to hold after a refresh, at most `capacity`; `held` are those that it holds. May age the counter. */
-  selectRows(counter: RowCounter, capacity: number, held: Uint32Array): Uint32Array;
+  /**
+   * Finds the distinct rows that a cache is to hold after a refresh, at most `capacity`; `held` are those that it holds. Its last piece
+   * of work may age the counter, in which nothing is counted meanwhile.
+   */
+  selectRows(counter: RowCounter, capacity: number, held: Uint32Array): SpreadWork<Uint32Array>;
 }
 
 /**
@@ -36,12 +41,6 @@ export type CachePolicyName = "resident" | "semi-dynamic" | "static";
  */
 const AGE = 33;
 
-/** How much more a row must be counted than one that it replaces, in standard deviations of the difference of two counts. */
-const MARGIN = 1;
-
-const LAST_ID = 2 ** 32 - 1;
-const MOST_SORTED = 2 ** 21 - 1;
-
 /** Counted ids a cached row under `resident` and `static`: with 4, hit rates of the benchmark's traces are within 0.001 of those by exact counts. */
 const PLACES_PER_ROW = 4;
 
@@ -49,9 +48,9 @@ const RESIDENT: CachePolicy = {
   keepsRows: true,
   fills: "at once",
   createCounter: (capacity) => new SetCounter(PLACES_PER_ROW * capacity),
-  selectRows(counter, capacity, held) {
-    const rows = exchangeRows(counter, capacity, held);
-    if (counter.total >= AGE * capacity) counter.halve();
+  *selectRows(counter, capacity, held) {
+    const rows = yield* exchangeRows(counter, capacity, held);
+    if (counter.total >= AGE * capacity) yield* counter.aging();
     return rows;
   },
 };
@@ -60,14 +59,16 @@ const SEMI_DYNAMIC: CachePolicy = {
   keepsRows: false,
   fills: "when stable",
   createCounter: () => new AccessCounter(),
-  selectRows: (counter, capacity) => counter.top(capacity),
+  selectRows: mostCountedRows,
 };
 
 const STATIC: CachePolicy = {
   keepsRows: true,
   fills: "when stable",
   createCounter: (capacity) => new SetCounter(PLACES_PER_ROW * capacity),
-  selectRows: (counter, capacity, held) => (held.length > 0 ? held : counter.top(capacity)),
+  *selectRows(counter, capacity, held) {
+    return held.length > 0 ? held : yield* mostCountedRows(counter, capacity);
+  },
 };
 
 const POLICIES: Readonly<Record<CachePolicyName, CachePolicy>> = {
@@ -84,26 +85,6 @@ export function resolvePolicy(policy: CachePolicyName | CachePolicy): CachePolic
   throw new TtError("E_OPTION", `the cache policy "${policy}" is not known; known are ${known}`);
 }
 
-/**
- * The held rows, of which the least counted make way for others that are counted more by `MARGIN` standard deviations: differences
- * of chance would exchange rows for nothing, and with them what they have learned.
- */
-function exchangeRows(counter: RowCounter, capacity: number, held: Uint32Array): Uint32Array {
-  const rows = new Set(held);
-  // Among twice as many as the cache can hold there are enough that it does not hold.
-  const newcomers = counter.top(2 * capacity).filter((id) => !rows.has(id));
-  const room = capacity - held.length;
-  for (const id of newcomers.subarray(0, room)) rows.add(id);
-  // Ascending by count, then the larger id first, whatever the slots; as numbers of 53 bits, which sort many times faster. Counts of
-  // rows that are hotter than that do not matter.
-  const keys = Float64Array.from(held, (id) => Math.min(counter.count(id), MOST_SORTED) * 2 ** 32 + (LAST_ID - id)).sort();
-  for (const [i, id] of newcomers.subarray(room).entries()) {
-    if (i === keys.length) break;
-    const least = Math.floor(keys[i] / 2 ** 32);
-    const count = counter.count(id);
-    if (count - least <= MARGIN * Math.sqrt(count + least)) break;
-    rows.delete(LAST_ID - (keys[i] % 2 ** 32));
-    rows.add(id);
-  }
-  return Uint32Array.from(rows);
+function* mostCountedRows(counter: RowCounter, capacity: number): SpreadWork<Uint32Array> {
+  return (yield* counter.ranking(capacity)).ids;
 }

@@ -53,8 +53,9 @@ export function readCacheState(own: NamedTensors, chooser: RowChooser, capacity:
     ids.filter((id) => id !== NO_ROW),
     numEmbeddings,
   );
-  // States of earlier versions have none.
-  const accesses = own.has("counter.slots") ? readVector(own, "counter.slots") : new Uint32Array(ids.length);
+  // An exported model has rows without accesses.
+  const saved = own.has("counter.slots") ? readVector(own, "counter.slots") : new Uint32Array(0);
+  const accesses = saved.length === 0 ? new Uint32Array(ids.length) : saved;
   if (accesses.length !== ids.length) {
     throw new TtError("E_MISMATCH", `the state has ${ids.length} slots and the accesses of ${accesses.length}`);
   }

@@ -31,7 +31,7 @@ import { CacheMeter, type CacheMetrics } from "./cache-metrics.ts";
 import type { CachePolicy, CachePolicyName } from "./cache-policy.ts";
 import { type CacheSizeOptions, resolveCacheRows } from "./cache-size.ts";
 import { readCacheState, splitState, writeCacheState } from "./cache-state.ts";
-import { countHeld, NONE_ENTERING, planEntering, takePortion } from "./entering.ts";
+import { NONE_ENTERING, takePortion } from "./entering.ts";
 import type { RefreshScheduleOptions } from "./refresh-schedule.ts";
 import { CACHED_ROWS, RowCache } from "./row-cache.ts";
 import { RowChooser } from "./row-chooser.ts";
@@ -100,7 +100,6 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
   };
   readonly #runtime: Runtime;
   readonly #newChooser: (accessCounts?: ArrayLike<number>) => RowChooser;
-  readonly #refreshEvery: number | undefined;
   readonly #pooling: Pooling;
   readonly #tt: TTEmbeddingBag;
   readonly #cache: RowCache;
@@ -124,7 +123,6 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
     }
     this.#newChooser = (counts) => new RowChooser(policy, options, cacheRows, counts);
     this.#chooser = this.#newChooser(accessCounts);
-    this.#refreshEvery = options.refreshEvery;
     this.numEmbeddings = shape.numEmbeddings;
     this.embeddingDim = shape.embeddingDim;
     this.#runtime = runtime;
@@ -272,27 +270,19 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
   *#endStep(): Phases<void> {
     const start = performance.now();
     this.#meter.countDistinct();
-    const { ids } = this.#cache;
-    const wanted = this.#chooser.endStep(() => {
-      this.#cache.takeAllAccesses(this.#chooser.count);
-      return ids.filter((id) => id !== NO_ROW);
-    });
-    if (wanted === undefined && this.#entering.ids.length === 0) return;
-    const dropped = wanted === undefined ? 0 : this.#exchange(wanted);
+    const cache = this.#cache;
+    const wasBusy = this.#chooser.isBusy || this.#entering.ids.length > 0;
+    const chosen = this.#chooser.endStep(cache, this.#entering.ids.length > 0, () => cache.takeAllAccesses());
+    const dropped = chosen === undefined ? 0 : cache.size - chosen.held;
+    if (chosen !== undefined) this.#entering = chosen.entering;
+    else if (!wasBusy && !this.#chooser.isBusy) return;
     const entered = yield* this.#letRowsEnter();
-    this.#meter.countRefresh(wanted !== undefined, entered, dropped, performance.now() - start);
-  }
-
-  /** Has chosen rows enter from now on, in place of those that an earlier refresh chose. Returns how many rows held they replace. */
-  #exchange(wanted: Uint32Array): number {
-    const slots = this.#cache.slotsOf(wanted);
-    this.#entering = planEntering(wanted, slots, this.#chooser.policy.keepsRows);
-    return this.#cache.size - countHeld(slots);
+    this.#meter.countRefresh(chosen !== undefined, entered, dropped, performance.now() - start);
   }
 
   /** Computes a portion of the entering rows from the cores and gives them their slots. Returns how many they are. */
   *#letRowsEnter(): Phases<number> {
-    const [{ ids, slots }, later] = takePortion(this.#entering, this.#cache.capacity, this.#refreshEvery);
+    const [{ ids, slots }, later] = takePortion(this.#entering);
     this.#entering = later;
     if (ids.length === 0) return 0;
     const plan = this.#tt.planLookup({ outputs: ids.length, rows: ids }, { training: false });

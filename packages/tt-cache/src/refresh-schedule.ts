@@ -67,7 +67,6 @@ export class RefreshSchedule {
 
   /** Says whether the rows of a look are good for a first fill, if they and so many of them were chosen at the last look too. */
   acceptFill(rows: number, kept: number): boolean {
-    this.#restart();
     if (this.#warmupSteps === undefined && (kept === 0 || kept < STABLE * rows)) {
       // The first look has none to compare with, the second comes after as many accesses again.
       this.#interval = kept === 0 ? 1 : 2 * this.#interval;
@@ -79,12 +78,12 @@ export class RefreshSchedule {
 
   /** Told of a refresh and of how many rows it changed, sets when the next one is due. */
   countRefresh(changed: number): void {
-    this.#restart();
     if (changed < FEW * this.#capacity) this.#interval = Math.min(MOST_ACCESSES, 2 * this.#interval);
     else if (changed > MANY * this.#capacity) this.#interval = Math.max(1, this.#interval / 2);
   }
 
-  #restart(): void {
+  /** Told that a look begins, counts anew. */
+  restart(): void {
     this.#accesses = 0;
     this.#steps = 0;
   }

@@ -58,9 +58,11 @@ export class RowCache {
     return this.#table.probe({ outputs: ids.length, rows: ids }, false).slots;
   }
 
-  /** Hands the accesses of all slots since they were last taken to `count`. */
-  takeAllAccesses(count: CountAccesses): void {
-    for (let slot = 0; slot < this.#extent; slot++) this.#takeAccesses(slot, count);
+  /** Takes the accesses of each slot since they were last taken. */
+  takeAllAccesses(): Uint32Array {
+    const accesses = this.accesses.slice();
+    this.accesses.fill(0);
+    return accesses;
   }
 
   /** Makes the cache hold these ids by slot; `NO_ROW` leaves a slot free. */

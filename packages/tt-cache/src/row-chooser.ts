@@ -1,8 +1,18 @@
-import { type NamedTensors, TtError } from "@tt-rec/tensor";
+import type { NamedTensors } from "@tt-rec/tensor";
+import { AccessLog } from "./access-log.ts";
 import { type CachePolicy, type CachePolicyName, resolvePolicy } from "./cache-policy.ts";
+import { readProgress, writeProgress } from "./choice-state.ts";
 import { RefreshSchedule, type RefreshScheduleOptions } from "./refresh-schedule.ts";
+import { type ChoiceBasis, type ChosenRows, RowChoice, type Slots } from "./row-choice.ts";
 import type { RowCounter } from "./row-counter.ts";
-import { checkIds, readVector, vectorOf } from "./state-vectors.ts";
+import { checkBelow, checkIds, readVector, readWords, vectorOf } from "./state-vectors.ts";
+
+/**
+ * Work on a choice of rows in a step, in looks at a number of an array: about as much as a step of a small batch. And accesses that are
+ * counted later in a step.
+ */
+const PORTION = 2 ** 16;
+const LATER_COUNTS = 2 ** 13;
 
 /** Decides which rows a cache holds, and when: the policy, its counter and the schedule of one cache, without the rows themselves. */
 export class RowChooser {
@@ -15,6 +25,9 @@ export class RowChooser {
   /** Rows chosen at the last look, while the cache waits for them to become stable. */
   #candidates: Uint32Array = new Uint32Array(0);
   #filled = false;
+  /** The choice under way, and the accesses since it began. */
+  #choice: RowChoice | undefined;
+  readonly #log = new AccessLog();
 
   /**
    * Starts with accesses of each row that are known beforehand, if there are any; then there is nothing to wait for. Throws `E_OPTION`
@@ -37,7 +50,7 @@ export class RowChooser {
 
   /** Bytes held. */
   get bytes(): number {
-    return this.#counter.bytes + this.#candidates.byteLength;
+    return this.#counter.bytes + this.#candidates.byteLength + this.#log.ids.byteLength;
   }
 
   /** Training steps counted. */
@@ -45,38 +58,59 @@ export class RowChooser {
     return this.#step;
   }
 
+  /** Whether rows are being chosen, or accesses wait to be counted. */
+  get isBusy(): boolean {
+    return this.#choice !== undefined || this.#log.ids.length > 0;
+  }
+
   /**
    * Counts a training batch: the accesses of rows that are not held, and the number of all. Those of rows that are held are counted
-   * by slot, and added when rows are looked for.
+   * by slot, and added when rows are looked for. While rows are chosen, accesses wait.
    */
   observe(others: Uint32Array, lookups: number): void {
-    this.#counter.observe(others);
+    if (this.#choice === undefined) this.#counter.observe(others);
+    else this.#log.append(others);
     this.#schedule.observe(lookups);
   }
 
-  /** Adds accesses of a row that is or was held. */
+  /** Adds accesses of a row that was held. No row may leave while rows are chosen. */
   readonly count = (id: number, accesses: number): void => this.#counter.add(id, accesses);
 
   /**
-   * Counts a training step. Returns the rows that the cache is to hold from now on, if it is to refresh at the step's end;
-   * `countHeld` then adds the accesses of the rows held, and tells which they are.
+   * Counts a training step, and begins or goes on with a choice of rows. Returns those that the cache is to hold from now on, once they
+   * are found; `takeAccesses` takes the accesses of the slots when a choice begins. None does unless the last one's rows have
+   * entered, and all accesses are counted.
    */
-  endStep(countHeld: () => Uint32Array): Uint32Array | undefined {
+  endStep(slots: Slots, isEntering: boolean, takeAccesses: () => Uint32Array): ChosenRows | undefined {
     this.#step++;
-    if (!this.#schedule.isDue(this.#step, this.#filled)) return undefined;
-    const held = countHeld();
-    if (!this.#filled) return this.#fill();
-    const rows = this.policy.selectRows(this.#counter, this.#capacity, held);
-    this.#schedule.countRefresh(rows.length - countCommon(held, rows));
-    return rows;
+    const isDue = this.#schedule.isDue(this.#step, this.#filled);
+    if (this.#choice === undefined) {
+      if (this.#log.ids.length > 0) this.#log.replay(this.#counter, LATER_COUNTS);
+      else if (isDue && !isEntering) {
+        this.#schedule.restart();
+        this.#choice = new RowChoice(this.#basis, { accesses: takeAccesses(), counted: 0, pieces: 0 });
+      }
+    }
+    const chosen = this.#choice?.advance(slots, PORTION);
+    if (chosen === undefined) return undefined;
+    this.#choice = undefined;
+    return this.#take(chosen) ? chosen : undefined;
   }
 
-  /** The rows of the first fill, if they are to be taken yet. */
-  #fill(): Uint32Array | undefined {
-    const rows = this.policy.selectRows(this.#counter, this.#capacity, new Uint32Array(0));
-    this.#filled = this.#schedule.acceptFill(rows.length, countCommon(this.#candidates, rows));
+  /** Says whether the cache is to take chosen rows: those of a refresh, or of a first fill if they are to be taken yet. */
+  #take({ rows, kept }: ChosenRows): boolean {
+    if (this.#filled) {
+      this.#schedule.countRefresh(rows.length - kept);
+      return true;
+    }
+    this.#filled = this.#schedule.acceptFill(rows.length, kept);
     this.#candidates = this.#filled ? new Uint32Array(0) : rows;
-    return this.#filled ? rows : undefined;
+    return this.#filled;
+  }
+
+  get #basis(): ChoiceBasis {
+    const basis = { policy: this.policy, capacity: this.#capacity, counter: this.#counter };
+    return this.#filled ? basis : { ...basis, candidates: this.#candidates };
   }
 
   /** Counter, step and schedule by name. */
@@ -86,6 +120,8 @@ export class RowChooser {
       ["counter.schedule", vectorOf(Uint32Array.of(this.#filled ? 1 : 0, ...this.#schedule.memory))],
       ["counter.candidates", vectorOf(this.#candidates)],
       ...this.#counter.state(),
+      ...(this.#log.ids.length > 0 ? ([["counter.later", vectorOf(this.#log.ids)]] as const) : []),
+      ...(this.#choice === undefined ? [] : writeProgress(this.#choice.progress)),
     ]);
   }
 
@@ -100,17 +136,12 @@ export class RowChooser {
     this.#filled = filled > 0;
     this.#candidates = candidates.slice();
     this.#schedule.memory = [accesses, steps, interval];
+    if (state.has("counter.later")) {
+      const later = readVector(state, "counter.later");
+      checkBelow("counter.later", later, numEmbeddings);
+      this.#log.append(later);
+    }
+    const progress = readProgress(state, this.#capacity, numEmbeddings);
+    if (progress !== undefined) this.#choice = new RowChoice(this.#basis, progress);
   }
-}
-
-function readWords(state: NamedTensors, name: string, count: number): Uint32Array {
-  const words = readVector(state, name);
-  if (words.length !== count) throw new TtError("E_MISMATCH", `${name} has ${words.length} elements, ${count} were expected`);
-  return words;
-}
-
-/** How many ids are in both of two lists of distinct ids. */
-function countCommon(one: Uint32Array, other: Uint32Array): number {
-  const ids = new Set(one);
-  return other.reduce((count, id) => count + (ids.has(id) ? 1 : 0), 0);
 }

@@ -1,4 +1,6 @@
 import type { NamedTensors } from "@tt-rec/tensor";
+import type { RankedRows } from "./rank-rows.ts";
+import type { SpreadWork } from "./spread-work.ts";
 
 /** What a policy chooses rows by: how important rows were so far. */
 export interface RowCounter {
@@ -12,10 +14,10 @@ export interface RowCounter {
   add(id: number, count: number): void;
   /** What is known of one id; 0 if nothing is. */
   count(id: number): number;
-  /** Makes all that was counted so far weigh half as much. */
-  halve(): void;
-  /** The `k` most important ids, the most important first; equal ones by the smaller id, so that the answer is unique. */
-  top(k: number): Uint32Array;
+  /** Makes all that was counted so far weigh half as much, with its last piece of work; nothing is counted meanwhile. */
+  aging(): SpreadWork<void>;
+  /** Finds the `k` most important ids; fewer if fewer are known. Nothing is counted meanwhile. */
+  ranking(k: number): SpreadWork<RankedRows>;
   /** All that is remembered, as tensors whose names begin with `counter.`. */
   state(): NamedTensors;
   /** Goes on from a state, into a counter that has counted nothing. Throws `E_MISMATCH` if it is not one of this counter's. */

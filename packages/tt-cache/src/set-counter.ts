@@ -1,5 +1,7 @@
 import { mixBits, type NamedTensors, TtError } from "@tt-rec/tensor";
+import type { RankedRows } from "./rank-rows.ts";
 import type { RowCounter } from "./row-counter.ts";
+import { finish, inBlocks, type SpreadWork } from "./spread-work.ts";
 import { checkIds, readVector, vectorOf } from "./state-vectors.ts";
 import { mostCounted } from "./top-rows.ts";
 
@@ -17,8 +19,8 @@ const MAX_COUNT = 0xffffffff;
  */
 export class SetCounter implements RowCounter {
   readonly #sets: number;
-  readonly #ids: Uint32Array;
-  readonly #counts: Uint32Array;
+  #ids: Uint32Array;
+  #counts: Uint32Array;
   #total = 0;
 
   /** Makes room for `places` counts, rounded up to whole sets of eight. */
@@ -71,15 +73,28 @@ export class SetCounter implements RowCounter {
 
   /** Halves all counts, rounding down; ids that are left with none lose their places. */
   halve(): void {
+    finish(this.aging());
+  }
+
+  *aging(): SpreadWork<void> {
+    const [ids, counts] = [new Uint32Array(this.#ids.length), new Uint32Array(this.#ids.length)];
+    yield* inBlocks(ids.length, 2, (begin, end) => {
+      for (let at = begin; at < end; at++) {
+        counts[at] = this.#counts[at] >>> 1;
+        ids[at] = counts[at] === 0 ? FREE : this.#ids[at];
+      }
+    });
+    this.#ids = ids;
+    this.#counts = counts;
     this.#total = Math.floor(this.#total / 2);
-    for (let at = 0; at < this.#ids.length; at++) {
-      this.#counts[at] >>>= 1;
-      if (this.#counts[at] === 0) this.#ids[at] = FREE;
-    }
   }
 
   /** The `k` most counted ids, most counted first; equal counts go by the smaller id, so the answer is unique. */
   top(k: number): Uint32Array {
+    return finish(this.ranking(k)).ids;
+  }
+
+  ranking(k: number): SpreadWork<RankedRows> {
     return mostCounted(this.#ids, this.#counts, k);
   }
 

@@ -1,6 +1,6 @@
 import { NO_ROW } from "@tt-rec/tt-kernels";
 import type { CachePolicy, CachePolicyName } from "./cache-policy.ts";
-import { countHeld, NONE_ENTERING, planEntering, takePortion } from "./entering.ts";
+import { NONE_ENTERING, takePortion } from "./entering.ts";
 import type { RefreshScheduleOptions } from "./refresh-schedule.ts";
 import { RowChooser } from "./row-chooser.ts";
 
@@ -57,6 +57,7 @@ export function simulateCache(trace: Iterable<Uint32Array>, options: SimulationO
     slotOf.delete(slots[slot]);
     slots[slot] = NO_ROW;
   };
+  const held = { ids: slots, slotsOf: (ids: Uint32Array) => ids.map((id) => slotOf.get(id) ?? NO_ROW) };
   for (const ids of trace) {
     sums.lookups += ids.length;
     const distinct = new Set(ids);
@@ -69,17 +70,17 @@ export function simulateCache(trace: Iterable<Uint32Array>, options: SimulationO
     });
     sums.hits += ids.length - others.length;
     chooser.observe(others, ids.length);
-    const rows = chooser.endStep(() => {
-      for (const slot of slots.keys()) countSlot(slot);
-      return slots.filter((id) => id !== NO_ROW);
+    const chosen = chooser.endStep(held, entering.ids.length > 0, () => {
+      const taken = accesses.slice();
+      accesses.fill(0);
+      return taken;
     });
-    if (rows !== undefined) {
+    if (chosen !== undefined) {
       sums.refreshes++;
-      const slotsOf = rows.map((id) => slotOf.get(id) ?? NO_ROW);
-      sums.evictions += slotOf.size - countHeld(slotsOf);
-      entering = planEntering(rows, slotsOf, chooser.policy.keepsRows);
+      sums.evictions += slotOf.size - chosen.held;
+      entering = chosen.entering;
     }
-    const [now, later] = takePortion(entering, cacheRows, options.refreshEvery);
+    const [now, later] = takePortion(entering);
     entering = later;
     sums.loadedRows += now.ids.length;
     for (const [i, id] of now.ids.entries()) {

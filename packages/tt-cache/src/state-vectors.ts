@@ -20,10 +20,22 @@ export function readVector(state: NamedTensors, name: string): Uint32Array {
   return tensor.data;
 }
 
-/** Checks that ids are distinct and those of rows. Throws `E_MISMATCH`. */
-export function checkIds(name: string, ids: Uint32Array, numEmbeddings: number): void {
+/** A vector of a state of so many elements. Throws `E_MISMATCH`. */
+export function readWords(state: NamedTensors, name: string, count: number): Uint32Array {
+  const words = readVector(state, name);
+  if (words.length !== count) throw new TtError("E_MISMATCH", `${name} has ${words.length} elements, ${count} were expected`);
+  return words;
+}
+
+/** Checks that ids are those of rows. Throws `E_MISMATCH`. */
+export function checkBelow(name: string, ids: Uint32Array, numEmbeddings: number): void {
   const bad = ids.findIndex((id) => id >= numEmbeddings);
   if (bad >= 0)
     throw new TtError("E_MISMATCH", `${name}[${bad}] = ${ids[bad]} is not below the number of embeddings, ${numEmbeddings}`);
+}
+
+/** Checks that ids are distinct and those of rows. Throws `E_MISMATCH`. */
+export function checkIds(name: string, ids: Uint32Array, numEmbeddings: number): void {
+  checkBelow(name, ids, numEmbeddings);
   if (new Set(ids).size !== ids.length) throw new TtError("E_MISMATCH", `${name} holds an id twice`);
 }

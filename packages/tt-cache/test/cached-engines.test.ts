@@ -132,7 +132,7 @@ test.serial(
       if (simd !== "simd") continue;
       for (const update of ["step", "prepare", "apply"]) {
         const bag = new CachedTTEmbeddingBag(runtime, { shape, cores, cacheRows: 997, warmupSteps: 1, refreshEvery: 2 });
-        for (let step = 0; step < 3; step++) {
+        for (let step = 0; step < 5; step++) {
           await runtime.step(async () => {
             const plan = bag.plan({ indices, offsets }, TRAINING);
             await bag.forward(plan);
