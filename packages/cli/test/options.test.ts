@@ -130,9 +130,9 @@ test("every setting can be given by a flag and by a config, and means the same",
   }
 });
 
-test("there is a preset for each data set, number of TT tables and rank of the paper", (t) => {
+test("there is a preset for each data set, number of TT tables and rank of the paper, and two for the sample", (t) => {
   const names = [...TRAIN_PRESETS.keys()];
-  t.is(names.length, 2 * (2 + 3 * 4));
+  t.is(names.length, 2 * (2 + 3 * 4) + 2);
   const { embeddingDim, batchSize, ttTables, ttRanks } = resolveSettings({ preset: "terabyte-tt-top5-r64" }, {});
   t.deepEqual({ embeddingDim, batchSize, ttTables, ttRanks }, { embeddingDim: 64, batchSize: 2048, ttTables: 5, ttRanks: 64 });
   t.deepEqual(resolveSettings({ preset: "kaggle-baseline" }, {}), resolveSettings({}, { preset: "kaggle" }));
