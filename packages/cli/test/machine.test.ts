@@ -142,15 +142,6 @@ test("the runtime is closed when its user is done, and when its user fails", asy
   for (const runtime of lent) t.throws(() => runtime.tensor([1]), { code: "E_DISPOSED" });
 });
 
-test("the system's BLAS, where there is one, is part of the engine's name", async (t) => {
-  const blas = await chooseBlas("auto");
-  await withData(t, async (path) => {
-    const outcome = await ttRec("train", path("data"), "--out", path("run"), ...MODEL, "--simd", "simd", "--json");
-    const [{ engine }] = eventsOf(succeeded(t, outcome));
-    t.is(engine, blas === "off" ? "wasm-simd" : `wasm-simd+${blas.name}`);
-  });
-});
-
 test("settings of the machine that break their rule end with one line, and nothing is written", async (t) => {
   await withData(t, async (path) => {
     const cases: [RegExp, string[]][] = [

@@ -80,7 +80,20 @@ test("an interrupted run saves itself, ends with the signal's exit code, and goe
     await run(t, "generate", path("log.tsv"), "--rows", "3000", "--scale", "0.001");
     await run(t, "prepare", path("log.tsv"), "--out", path("data"));
     // The process has relaxed SIMD on Node 20, where this one has it not.
-    const settings = ["train", path("data"), ...SMALL, ...TT, "--epochs", "40", "--threads", "2", "--simd", "simd"];
+    const settings = [
+      "train",
+      path("data"),
+      ...SMALL,
+      ...TT,
+      "--epochs",
+      "40",
+      "--threads",
+      "2",
+      "--simd",
+      "simd",
+      "--blas",
+      "off",
+    ];
     const child = spawn(process.execPath, ["dist/src/main.js", ...settings, "--out", path("parts"), "--json"]);
     const closed = once(child, "close");
     const output: string[] = [];

@@ -13,8 +13,15 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-/** Runs the command in this process and collects its output. */
-export async function ttRec(...args: string[]): Promise<Outcome> {
+/** Commands that take `--blas`. */
+const COMPUTING = ["train", "evaluate", "predict", "compress"];
+
+/**
+ * Runs the command in this process and collects its output; without a BLAS, if none is asked for, since OpenBLAS waits for its threads
+ * before a process forks, sometimes for ever, and tests do fork.
+ */
+export async function ttRec(...given: string[]): Promise<Outcome> {
+  const args = COMPUTING.includes(given[0]) && !given.includes("--blas") ? [...given, "--blas", "off"] : given;
   const collect = (pieces: string[]): Writable =>
     new Writable({
       write(chunk, _encoding, done) {
