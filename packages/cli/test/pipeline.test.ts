@@ -196,7 +196,12 @@ test("mistakes end with one line and the exit code of their kind", async (t) => 
     };
     const cases: [number, RegExp, string[]][] = [
       [2, /no command "trian"/, ["trian"]],
-      [2, /Unknown option/, ["train", path("data"), "--out", path("x"), "--batchsize", "1"]],
+      [
+        2,
+        /no option --batchsize; the nearest is --batch-size$/m,
+        ["train", path("data"), "--out", path("x"), "--batchsize", "1"],
+      ],
+      [2, /no option --tt-tabels; the nearest is --tt-tables$/m, ["train", path("data"), "--out", path("x"), "--tt-tabels", "1"]],
       [2, /--out is missing/, ["train", path("data")]],
       [2, /missing required args/, ["evaluate", path("run")]],
       [2, /there is no file/, ["prepare", path("nowhere.tsv"), "--out", path("x")]],
