@@ -14,6 +14,7 @@ export type {
   DlrmConfig,
   DotInteractionConfig,
   InteractionConfig,
+  LossKind,
   MlpInitializer,
 } from "./dlrm-config.ts";
 export { type BestEvaluation, RANKING_METRICS, type RankingMetric, type StoppingRule } from "./early-stopping.ts";
