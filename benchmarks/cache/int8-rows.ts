@@ -1,6 +1,7 @@
-import { mixBits, type NamedTensors, type Tensor, type UpdateRule } from "@tt-rec/tensor";
+import { mixBits, type Tensor, type UpdateRule } from "@tt-rec/tensor";
 import { CachedTTEmbeddingBag } from "@tt-rec/tt-cache";
-import type { Bags, EmbeddingBag, Plan, PlanMode, PreparedStep, SliceGradients } from "@tt-rec/tt-kernels";
+import type { Plan, PreparedStep, SliceGradients } from "@tt-rec/tt-kernels";
+import { WrappedCachedBag } from "./wrapped-cached-bag.ts";
 
 /** Bytes a row besides its values: its id, its accesses, and four counted ids with their counts. */
 const BYTES_BESIDES = 8 + 4 * 8;
@@ -22,53 +23,24 @@ export function int8RowsFor(rows: number, embeddingDim: number, most: number): n
  * A cached bag whose cached rows have int8 values with a scale a row, rounded stochastically after each update: what a row is rounded
  * by follows from seed, step, slot and column. The rows are float32 in memory, since only what models learn is of interest.
  */
-export class Int8CachedBag implements EmbeddingBag {
-  readonly cache: CachedTTEmbeddingBag;
+export class Int8CachedBag extends WrappedCachedBag {
   readonly #seed: number;
   /** The rows as they were rounded last. */
   #rounded = new Float32Array(0);
   #step = 0;
 
   constructor(seed: number, ...[runtime, options]: ConstructorParameters<typeof CachedTTEmbeddingBag>) {
+    super(new CachedTTEmbeddingBag(runtime, options));
     this.#seed = seed;
-    this.cache = new CachedTTEmbeddingBag(runtime, options);
   }
 
-  get numEmbeddings(): number {
-    return this.cache.numEmbeddings;
-  }
-
-  get embeddingDim(): number {
-    return this.cache.embeddingDim;
-  }
-
-  get bytes(): number {
-    return this.cache.bytes;
-  }
-
-  get parameterBytes(): number {
-    return this.cache.parameterBytes;
-  }
-
-  plan(bags: Bags, mode: PlanMode): Plan {
-    return this.cache.plan(bags, mode);
-  }
-
-  forward(plan: Plan): Promise<Tensor> {
-    return this.cache.forward(plan);
-  }
-
-  backward(plan: Plan, gradient: Tensor): Promise<SliceGradients> {
-    return this.cache.backward(plan, gradient);
-  }
-
-  async apply(gradients: SliceGradients, rule: UpdateRule): Promise<void> {
-    await this.cache.apply(gradients, rule);
+  override async apply(gradients: SliceGradients, rule: UpdateRule): Promise<void> {
+    await super.apply(gradients, rule);
     await this.#round();
   }
 
-  async prepare(plan: Plan, gradient: Tensor): Promise<PreparedStep> {
-    const step = await this.cache.prepare(plan, gradient);
+  override async prepare(plan: Plan, gradient: Tensor): Promise<PreparedStep> {
+    const step = await super.prepare(plan, gradient);
     return {
       finite: step.finite,
       apply: async (...rules) => {
@@ -76,26 +48,6 @@ export class Int8CachedBag implements EmbeddingBag {
         await this.#round();
       },
     };
-  }
-
-  async step(plan: Plan, gradient: Tensor, rule: UpdateRule): Promise<void> {
-    await (await this.prepare(plan, gradient)).apply(rule);
-  }
-
-  state(): Promise<NamedTensors> {
-    return this.cache.state();
-  }
-
-  load(state: NamedTensors): Promise<void> {
-    return this.cache.load(state);
-  }
-
-  toDense(): Promise<Tensor> {
-    return this.cache.toDense();
-  }
-
-  dispose(): void {
-    this.cache.dispose();
   }
 
   /** Rounds the rows that the step has changed. */
