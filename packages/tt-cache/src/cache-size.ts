@@ -1,6 +1,6 @@
 import { TtError } from "@tt-rec/tensor";
-import type { TTShape } from "@tt-rec/tt-math";
-import { type RowStorage, rowBytes } from "./row-storage.ts";
+import type { RowStorage, TTShape } from "@tt-rec/tt-math";
+import { rowBytes } from "./row-storage.ts";
 import { SlotTable } from "./slot-table.ts";
 
 /** How large a cache is: exactly one of these. */

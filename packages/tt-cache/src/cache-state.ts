@@ -1,9 +1,9 @@
 import { type HostTensor, type NamedTensors, TtError } from "@tt-rec/tensor";
 import { NO_ROW } from "@tt-rec/tt-kernels";
+import type { RowStorage } from "@tt-rec/tt-math";
 import type { Entering } from "./entering.ts";
 import { CACHED_ROWS } from "./row-cache.ts";
 import type { RowChooser } from "./row-chooser.ts";
-import type { RowStorage } from "./row-storage.ts";
 import { checkIds, readVector, readWords, vectorOf } from "./state-vectors.ts";
 
 /** What a cache remembers besides its rows and what chooses them. */

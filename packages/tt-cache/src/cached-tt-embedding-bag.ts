@@ -27,6 +27,7 @@ import {
   TTEmbeddingBag,
   type TTEmbeddingBagOptions,
 } from "@tt-rec/tt-kernels";
+import type { RowStorage } from "@tt-rec/tt-math";
 import { CacheMeter, type CacheMetrics } from "./cache-metrics.ts";
 import type { CachePolicy, CachePolicyName } from "./cache-policy.ts";
 import { type CacheSizeOptions, resolveCacheRows } from "./cache-size.ts";
@@ -35,7 +36,7 @@ import { NONE_ENTERING, takePortion } from "./entering.ts";
 import type { RefreshScheduleOptions } from "./refresh-schedule.ts";
 import { CACHED_ROWS, RowCache } from "./row-cache.ts";
 import { RowChooser } from "./row-chooser.ts";
-import { checkRowStorage, type RowStorage, rowBytes } from "./row-storage.ts";
+import { checkRowStorage, rowBytes } from "./row-storage.ts";
 
 /** Options of `CachedTTEmbeddingBag`: those of the TT bag, the size of the cache, and when it takes new rows. */
 export interface CachedTTEmbeddingBagOptions extends TTEmbeddingBagOptions, CacheSizeOptions, RefreshScheduleOptions {

@@ -6,7 +6,6 @@ export { CachedTTEmbeddingBag, type CachedTTEmbeddingBagOptions } from "./cached
 export type { RankedRows } from "./rank-rows.ts";
 export type { RefreshScheduleOptions } from "./refresh-schedule.ts";
 export type { RowCounter } from "./row-counter.ts";
-export type { RowStorage } from "./row-storage.ts";
 export { SetCounter } from "./set-counter.ts";
 export { type SimulationOptions, type SimulationResult, simulateCache } from "./simulate-cache.ts";
 export type { SpreadWork } from "./spread-work.ts";

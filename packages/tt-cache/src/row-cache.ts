@@ -1,6 +1,7 @@
 import { Parameter, type Runtime } from "@tt-rec/tensor";
 import { Int8Rows, type LaidRows, type Lookup, NO_ROW } from "@tt-rec/tt-kernels";
-import { type RowStorage, roundingKeys } from "./row-storage.ts";
+import type { RowStorage } from "@tt-rec/tt-math";
+import { roundingKeys } from "./row-storage.ts";
 import { type Probed, SlotTable } from "./slot-table.ts";
 
 /** Name of the cached rows among the parameters of their bag, in states and gradients. */

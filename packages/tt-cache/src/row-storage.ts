@@ -1,7 +1,5 @@
 import { mixBits, TtError } from "@tt-rec/tensor";
-
-/** How cached rows are held: as floats, or as bytes with a scale a row, rounded stochastically after each update. */
-export type RowStorage = "float32" | "int8";
+import type { RowStorage } from "@tt-rec/tt-math";
 
 /** Throws `E_OPTION` unless the storage is known. */
 export function checkRowStorage(storage: RowStorage): void {

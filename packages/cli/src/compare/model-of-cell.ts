@@ -28,7 +28,14 @@ export function modelOfCell(
   const uncompressedBytes = rows.reduce((sum, n) => sum + 4 * n * embeddingDim, 0);
   const budgetBytes = budget === null ? null : Math.floor(uncompressedBytes / budget);
   const sized = sizeMethod(method, {
-    ...{ rows, counts: compared.map((t) => counts[t]), embeddingDim, shapes: base.ttShapes, cachePart },
+    ...{
+      rows,
+      counts: compared.map((t) => counts[t]),
+      embeddingDim,
+      shapes: base.ttShapes,
+      cachePart,
+      cacheStorage: base.cacheStorage,
+    },
     budgetBytes: budgetBytes ?? Number.POSITIVE_INFINITY,
   });
   const bottomMlp = base.bottomMlp.length > 0 ? base.bottomMlp.with(-1, embeddingDim) : [];
