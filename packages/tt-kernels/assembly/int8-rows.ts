@@ -60,7 +60,7 @@ class Int8Update {
   slices: Slices;
   /** What the rounding of each row in the list is drawn from [count]. */
   keys: usize;
-  /** Room for a row as floats, and for a gradient [count, 2, D]. */
+  /** Room for a row as floats, and for a gradient, of each call [count, 2, D]: one that begins at a row has its place. */
   work: usize;
 }
 
@@ -72,15 +72,15 @@ export function updateInt8Rows(args: usize, begin: i32, end: i32): void {
   const finish = slices.finish;
   const dim = <usize>rows.dim;
   const size = dim << 2;
+  // One place for all rows of the call, which stays near.
+  const row = update.work + <usize>begin * (size << 1);
   for (let i = begin; i < end; i++) {
     const slot = load<u32>(slices.slices + (<usize>i << 2));
-    const row = update.work + <usize>i * (size << 1);
     let direction = slices.values + <usize>i * size;
     if (finish.kind != SGD) {
       // The gradients are the caller's.
-      memory.copy(row + size, direction, size);
+      scaleSlice(finish, slot, direction, row + size, size);
       direction = row + size;
-      scaleSlice(finish, slot, direction, size);
     }
     const bytes = rows.bytes + <usize>slot * dim;
     const scale = rows.scales + (<usize>slot << 2);
@@ -144,7 +144,7 @@ function roundRow(row: usize, bytes: usize, dim: usize, key: u32): f32 {
 /** Four quotients rounded up where what is above the next lower integer exceeds the number that is drawn from the counter. */
 @inline
 function round4(quotients: v128, counter: v128): v128 {
-  const within = f32x4.min(f32x4.max(quotients, f32x4.splat(-127)), f32x4.splat(127));
+  const within = f32x4.pmin(f32x4.pmax(quotients, f32x4.splat(-127)), f32x4.splat(127));
   const lower = f32x4.floor(within);
   const drawn = f32x4.mul(f32x4.convert_i32x4_s(i32x4.shr_u(mix4(counter), 8)), f32x4.splat(<f32>(1.0 / 16777216)));
   const up = f32x4.lt(drawn, f32x4.sub(within, lower));
