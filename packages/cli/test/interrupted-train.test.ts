@@ -124,6 +124,19 @@ test.serial("SIGINT and SIGTERM save and end with their exit codes; the run goes
   });
 });
 
+test.serial("a reader that leaves ends a run as SIGTERM does, saved, and other commands at once", async (t) => {
+  await withData(t, async (path) => {
+    const run = start(["train", path("data"), ...MODEL, ...PLAIN, "--epochs", "2000", "--out", path("run")]);
+    await until(run, '"event":"step"');
+    run.child.stdout?.destroy();
+    t.is((await run.closed)[0], 143);
+    t.true((await readManifest(nodeDirectory(path("run")))).progress.step > 0);
+    const predict = start(["predict", path("run"), path("data"), path("log.tsv"), ...PLAIN]);
+    predict.child.stdout?.destroy();
+    t.is((await predict.closed)[0], 141);
+  });
+});
+
 test.serial("a second signal ends the run at once, without a checkpoint", async (t) => {
   await withData(t, async (path) => {
     // A step takes long enough for both signals to come within it.

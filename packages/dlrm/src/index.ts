@@ -14,6 +14,7 @@ export {
   type DlrmConfig,
   type DotInteractionConfig,
   type InteractionConfig,
+  type LossKind,
   type MlpInitializer,
   validateDlrmConfig,
 } from "./dlrm-config.ts";

@@ -1,4 +1,4 @@
-import type { CacheConfig, MlpInitializer, OptimizerKind, RankingMetric, TablePooling } from "@tt-rec/dlrm";
+import type { CacheConfig, LossKind, MlpInitializer, OptimizerKind, RankingMetric, TablePooling } from "@tt-rec/dlrm";
 import type { RowStorage, ShapeRule } from "@tt-rec/tt-math";
 import { type BytesSetting, bytesOption } from "./bytes-option.ts";
 import { CACHE_STORAGE } from "./cache-storage-option.ts";
@@ -28,6 +28,7 @@ export interface TrainSettings {
   readonly crossLayers: number;
   readonly crossRank: number;
   readonly mlpInitializer: MlpInitializer;
+  readonly loss: LossKind;
   readonly lossWeights: readonly [number, number];
   readonly embeddings: readonly EmbeddingRule[];
   readonly pooling: TablePooling;
@@ -99,7 +100,8 @@ export const TRAIN_OPTIONS: { readonly [name in keyof TrainSettings]: OptionSpec
   crossLayers: integerOption(3, 1, "For --interaction cross: layers"),
   crossRank: integerOption(512, 1, "For --interaction cross: rank of each layer's matrix"),
   mlpInitializer: choiceOption("dlrm", ["dlrm", "he"], "How the MLPs are drawn: as DLRM does, or He's W ~ N(0, 2 / in), b = 0"),
-  lossWeights: weightsOption("Factors of the loss of samples labelled 0 and 1"),
+  loss: choiceOption("bce", ["bce", "mse"], "What training minimises: binary cross-entropy, or the probability's squared error"),
+  lossWeights: weightsOption("For --loss bce: factors of the loss of samples labelled 0 and 1"),
   embeddings: EMBEDDINGS,
   pooling: choiceOption("sum", ["sum", "mean", "max"], "How the rows of several ids of a column are joined"),
   ttTables: integerOption(0, 0, "How many of the largest tables to store as TT-cores; 0 trains the uncompressed model"),
