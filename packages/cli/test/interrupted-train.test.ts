@@ -20,6 +20,7 @@ const KINDS = {
   dense: [],
   tt: TT,
   cached: [...TT, ..."--cache-share 0.05 --cache-warmup 5 --cache-refresh 7".split(" ")],
+  int8: [...TT, ..."--cache-share 0.05 --cache-warmup 5 --cache-refresh 7 --cache-storage int8".split(" ")],
 } as const;
 
 async function succeeded(t: ExecutionContext, args: readonly string[]): Promise<void> {

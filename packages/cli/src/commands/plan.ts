@@ -59,9 +59,11 @@ function compareRanks({ cardinalities, embeddingDim }: PlanTables, flags: Partia
 /** What a budget buys, table by table. */
 function planBudget(facts: PlanTables, flags: Partial<PlanFlags>, reporter: Reporter): void {
   const { cardinalities, embeddingDim, histograms } = facts;
+  const { cacheStorage = PLAN_OPTIONS.cacheStorage.default } = flags;
   const plan = planCompression({
     embeddingDim,
     numEmbeddings: cardinalities,
+    cacheStorage,
     shapes: flags.shapes ?? PLAN_OPTIONS.shapes.default,
     ...(flags.budget !== undefined && { budgetBytes: flags.budget }),
     ...(flags.ratio !== undefined && { targetRatio: flags.ratio }),
@@ -91,7 +93,7 @@ function planBudget(facts: PlanTables, flags: Partial<PlanFlags>, reporter: Repo
     `${dense.length} smaller ${dense.length === 1 ? "table stays" : "tables stay"} dense: ${formatBytes(denseBytes)}`,
   );
   reporter.line(
-    `all tables: ${formatBytes(plan.bytes)}, ${formatRatio(plan.ratio)} smaller; float32 embeddings and cached rows only`,
+    `all tables: ${formatBytes(plan.bytes)}, ${formatRatio(plan.ratio)} smaller; float32 embeddings and ${cacheStorage} cached rows only`,
   );
   if (histograms === undefined) reporter.line("no caches are planned: that needs a data set, which has counted its accesses");
   reporter.event("plan", { embeddingDim, ...plan });

@@ -32,7 +32,14 @@ export function modelOfCell(
   const uncompressedBytes = 4 * uncompressedRows * embeddingDim;
   const budgetBytes = budget === null ? null : Math.floor(uncompressedBytes / budget);
   const sized = sizeMethod(method, {
-    ...{ rows, counts: compared.map((t) => counts[t]), embeddingDim, shapes: base.ttShapes, cachePart },
+    ...{
+      rows,
+      counts: compared.map((t) => counts[t]),
+      embeddingDim,
+      shapes: base.ttShapes,
+      cachePart,
+      cacheStorage: base.cacheStorage,
+    },
     budgetBytes: budgetBytes ?? Number.POSITIVE_INFINITY,
   });
   const bottomMlp = base.bottomMlp.length > 0 ? base.bottomMlp.with(-1, embeddingDim) : [];

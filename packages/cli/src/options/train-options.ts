@@ -7,8 +7,9 @@ import {
   type RankingMetric,
   type TablePooling,
 } from "@tt-rec/dlrm";
-import type { ShapeRule } from "@tt-rec/tt-math";
+import type { RowStorage, ShapeRule } from "@tt-rec/tt-math";
 import { type BytesSetting, bytesOption } from "./bytes-option.ts";
+import { CACHE_STORAGE } from "./cache-storage-option.ts";
 import { EMBEDDINGS, type EmbeddingRule } from "./embedding-rules.ts";
 import {
   booleanOption,
@@ -48,6 +49,7 @@ export interface TrainSettings {
   readonly cacheWarmup: number | null;
   readonly cacheRefresh: number | null;
   readonly cachePolicy: NonNullable<CacheConfig["policy"]>;
+  readonly cacheStorage: RowStorage;
   readonly optimizer: OptimizerKind;
   readonly embeddingOptimizer: OptimizerKind | null;
   readonly learningRate: number;
@@ -140,6 +142,7 @@ export const TRAIN_OPTIONS: { readonly [name in keyof TrainSettings]: OptionSpec
     ["resident", "semi-dynamic", "static"],
     "What a refresh loads from the cores: only rows that enter, by aged accesses; all, by accesses since the beginning (the paper); or none, for the rows accessed most in training stay",
   ),
+  cacheStorage: CACHE_STORAGE,
   optimizer: choiceOption("sgd", OPTIMIZERS, "Update rule of all parameters; rowWiseAdagrad means Adagrad for the MLPs"),
   embeddingOptimizer: optional(choiceOption("sgd", OPTIMIZERS, "Update rule of the tables (default: --optimizer)")),
   learningRate: numberOption(0.1, true, "Step length of the MLPs, and of all parts that have no other"),

@@ -14,7 +14,7 @@ export function storeAt(offset: number): number[] {
 }
 
 /** Words of a `Finish` that updates weights by a rule. */
-export function updateBy(rule: UpdateRule, weights: Tensor, state: Tensor | undefined): number[] {
+export function updateBy(rule: UpdateRule, weights: Pick<Tensor, "byteOffset" | "size">, state: Tensor | undefined): number[] {
   const { rate, eps, scale, decay1, decay2, rootFactor } = ruleNumbers(rule);
   const factors = [rate, eps, scale, decay1, decay2, 1 - decay1, 1 - decay2, rootFactor].map(floatBits);
   return [KINDS[rule.kind], weights.byteOffset, state?.byteOffset ?? 0, ...factors, 4 * weights.size];
