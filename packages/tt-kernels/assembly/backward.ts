@@ -4,6 +4,7 @@ import { bucketOf } from "./forward";
 import { addOuter } from "./outer";
 import { Level } from "./plan";
 import { Gather, gatherRow } from "./pool";
+import { addQuadShare } from "./quad";
 
 /** From the outputs' gradient to the gradients of the products of level d − 2. */
 @unmanaged
@@ -11,8 +12,8 @@ export class RowsBackward {
   gather: Gather;
   level: Level;
   rowDigits: usize;
-  /** The last core, transposed. */
-  transposed: usize;
+  /** The last core: as it is if its slices have four columns and a rank that is a multiple of four, else transposed. */
+  slices: usize;
   /** Rows of a product. */
   left: u32;
   rank: u32;
@@ -49,10 +50,11 @@ function productGradient(rows: RowsBackward, node: u32, first: u32, last: u32): 
 
 @inline
 function addShare(rows: RowsBackward, out: usize, u: u32, sliceBytes: usize, rowBytes: usize, fresh: bool): void {
-  const slice = rows.transposed + <usize>load<u32>(rows.rowDigits + (<usize>u << 2)) * sliceBytes;
+  const slice = rows.slices + <usize>load<u32>(rows.rowDigits + (<usize>u << 2)) * sliceBytes;
   const columns = rows.columns;
   const gradient = rows.gather.rowGradients + <usize>u * rowBytes;
-  addOuter(out, rows.left, rows.rank, gradient, <usize>columns << 2, 4, columns, slice, fresh);
+  if (columns == 4 && (rows.rank & 3) == 0) addQuadShare(out, rows.left, rows.rank, gradient, slice, fresh);
+  else addOuter(out, rows.left, rows.rank, gradient, <usize>columns << 2, 4, columns, slice, fresh);
 }
 
 /** From the gradients of one level's products to what they mean for each parent's product. */

@@ -65,7 +65,7 @@ export function* backwardProducts(
       gather,
       levels[last - 1].record,
       batch.rowDigits,
-      products.transposed,
+      products.slices,
       left[last],
       rank[last],
       right[last],

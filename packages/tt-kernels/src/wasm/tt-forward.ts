@@ -18,8 +18,8 @@ export interface Products {
   readonly pointers: readonly number[];
   /** Products of the inner levels from 1 on. */
   readonly products: readonly number[];
-  /** The last core with its slices transposed; those that the batch touches. */
-  readonly transposed: number;
+  /** The last core, or a copy with those of its slices transposed that the batch touches, as the kernels want it. */
+  readonly slices: number;
   /** Distinct rows [uniqueRows, D]. */
   readonly rows: number;
 }
@@ -40,13 +40,17 @@ export function* computeProducts(
   const last = parameters.length - 1;
   const { levels } = batch;
   const lastCore = parameters[last];
-  const transposed = reserve(lastCore.weightBytes);
-  const transpose = [batch.segmentDigits, lastCore.weights.byteOffset, rank[last], right[last], transposed];
-  const perSlice = timeOf(0, 4 * lastCore.sliceSize);
-  yield {
-    tasks: [taskOf(kernels.transposeSlices, writeRecord(host, reserve, transpose), batch.segments, perSlice)],
-    nanoseconds: batch.segments * perSlice,
-  };
+  // Slices of four columns are read as they lie.
+  const isQuad = right[last] === 4 && rank[last] % 4 === 0;
+  const slices = isQuad ? lastCore.weights.byteOffset : reserve(lastCore.weightBytes);
+  if (!isQuad) {
+    const transpose = [batch.segmentDigits, lastCore.weights.byteOffset, rank[last], right[last], slices];
+    const perSlice = timeOf(0, 4 * lastCore.sliceSize);
+    yield {
+      tasks: [taskOf(kernels.transposeSlices, writeRecord(host, reserve, transpose), batch.segments, perSlice)],
+      nanoseconds: batch.segments * perSlice,
+    };
+  }
   const pointers = [0];
   const products = [0];
   const streams = !keep && last >= 2;
@@ -71,7 +75,7 @@ export function* computeProducts(
   const rows = reserve(4 * batch.uniqueRows * shape.embeddingDim);
   const { count, record } = levels[last - 1];
   const words = [
-    ...[extend, record, batch.rowDigits, transposed, left[last], rank[last], right[last], rows],
+    ...[extend, record, batch.rowDigits, slices, left[last], rank[last], right[last], rows],
     ...[parameters[0].weights.byteOffset, streams ? LANES : 0],
   ];
   const perRow = timeOf(2 * left[last] * rank[last] * right[last], 4 * rank[last] * right[last]);
@@ -82,7 +86,7 @@ export function* computeProducts(
   // Whole blocks, so that a block is not cut in two.
   const grain = streams ? 1 : Math.ceil(task.grain / BLOCK) * BLOCK;
   yield { tasks: [{ ...task, grain }], nanoseconds };
-  return { pointers, products, transposed, rows };
+  return { pointers, products, slices, rows };
 }
 
 /** Pools the rows of a batch into its outputs. */
