@@ -66,7 +66,11 @@ export function* computeProducts(
       4 * left[k] * rank[k],
       k === 1 ? 1 : 0,
       parameters[k].weights.byteOffset,
-      ...[left[k], rank[k], right[k], pointers[k], products[k]],
+      left[k],
+      rank[k],
+      right[k],
+      pointers[k],
+      products[k],
     ]);
     if (k === last - 1) continue;
     const time = timeOf(2 * left[k] * rank[k] * right[k]);
@@ -75,17 +79,29 @@ export function* computeProducts(
   const rows = reserve(4 * batch.uniqueRows * shape.embeddingDim);
   const { count, record } = levels[last - 1];
   const words = [
-    ...[extend, record, batch.rowDigits, slices, left[last], rank[last], right[last], rows],
-    ...[parameters[0].weights.byteOffset, streams ? LANES : 0],
+    extend,
+    record,
+    batch.rowDigits,
+    slices,
+    left[last],
+    rank[last],
+    right[last],
+    rows,
+    parameters[0].weights.byteOffset,
+    streams ? LANES : 0,
   ];
   const perRow = timeOf(2 * left[last] * rank[last] * right[last], 4 * rank[last] * right[last]);
   const perNode = last === 1 ? 0 : timeOf(2 * left[last - 1] * rank[last - 1] * right[last - 1]);
   const nanoseconds = count * perNode + batch.uniqueRows * perRow;
   const units = streams ? LANES : count;
-  const task = taskOf(kernels.computeRows, writeRecord(host, reserve, words), units, nanoseconds / Math.max(1, units));
+  const { kernel, args, grain } = taskOf(
+    kernels.computeRows,
+    writeRecord(host, reserve, words),
+    units,
+    nanoseconds / Math.max(1, units),
+  );
   // Whole blocks, so that a block is not cut in two.
-  const grain = streams ? 1 : Math.ceil(task.grain / BLOCK) * BLOCK;
-  yield { tasks: [{ ...task, grain }], nanoseconds };
+  yield { tasks: [{ kernel, args, units, grain: streams ? 1 : Math.ceil(grain / BLOCK) * BLOCK }], nanoseconds };
   return { pointers, products, slices, rows };
 }
 
