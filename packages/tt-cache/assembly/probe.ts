@@ -57,7 +57,8 @@ export function probeRows(args: usize, _begin: i32, _end: i32): void {
   // A slot is written where its search's beginning was read.
   writeHomes(probe.ids, count, <usize>probe.mask << 3, probe.slots);
   findSlots(probe.ids, probe.ids + (<usize>count << 2), probe.slots, probe.table, <usize>probe.mask << 3);
-  probe.hits = shareOut(probe.ids, count, probe.slots, probe.laid, probe.below, probe.missed);
+  probe.hits = shareOut(count, probe.slots, probe.laid, probe.below);
+  gatherIds(probe.ids, probe.below, count - probe.hits, probe.missed);
   if (probe.accesses != 0) countAccesses(probe.laid, probe.hits, probe.slots, probe.accesses);
 }
 
@@ -78,21 +79,27 @@ function findSlots(ids: usize, end: usize, slots: usize, table: usize, mask: usi
   }
 }
 
-/** Lists the positions that have a slot, and those that have none with their ids. Returns how many have one. */
-function shareOut(ids: usize, count: u32, slots: usize, laid: usize, below: usize, missed: usize): u32 {
+/** Lists the positions that have a slot, and those that have none. Returns how many have one. */
+function shareOut(count: u32, slots: usize, laid: usize, below: usize): u32 {
   const begin = laid;
   for (let i: u32 = 0; i < count; i++) {
-    const at = <usize>i << 2;
-    const isHit = <usize>(load<u32>(slots + at) != NO_ROW) << 2;
+    const isHit = <usize>(load<u32>(slots + (<usize>i << 2)) != NO_ROW) << 2;
     // Written to both lists, and overwritten by the next where it does not belong.
     store<u32>(laid, i);
     laid += isHit;
     store<u32>(below, i);
-    store<u32>(missed, load<u32>(ids + at));
     below += 4 - isHit;
-    missed += 4 - isHit;
   }
   return <u32>((laid - begin) >> 2);
+}
+
+/** The ids at the positions of a list. */
+function gatherIds(ids: usize, positions: usize, count: u32, out: usize): void {
+  const end = positions + (<usize>count << 2);
+  for (; positions < end; positions += 4) {
+    store<u32>(out, load<u32>(ids + (<usize>load<u32>(positions) << 2)));
+    out += 4;
+  }
 }
 
 /** Adds an access to the slot of each position of a list. */

@@ -20,7 +20,7 @@ const RULES: readonly UpdateRule[] = [
   { kind: "adam", learningRate: 0.05, step: 3, beta1: 0.5, beta2: 0.75, eps: 0.5, scale: 2 },
 ];
 
-/** Trains of two to five cores: unequal primes, extents that fill vectors, and the paper's (4, 4, 4) and (2, 2, 4). */
+/** Trains of two to five cores: unequal primes, extents that fill vectors and those that have loops of their own, and the paper's (4, 4, 4) and (2, 2, 4). */
 export const SHAPES: readonly TTShape[] = (
   [
     [[7, 11], [3, 5], [13]],
@@ -39,6 +39,16 @@ export const SHAPES: readonly TTShape[] = (
       [11, 5, 7],
       [2, 2, 4],
       [17, 23],
+    ],
+    [
+      [11, 5, 13],
+      [2, 3, 4],
+      [16, 32],
+    ],
+    [
+      [7, 3, 5],
+      [3, 1, 4],
+      [16, 8],
     ],
     [
       [7, 5, 13],
