@@ -108,10 +108,10 @@ function ttTables(
   settings: TrainSettings,
   counts: AccessCounts | undefined,
 ): EmbeddingConfig[] {
-  const { embeddingDim, ttShapes: shapes } = settings;
+  const { embeddingDim, ttShapes: shapes, cacheStorage } = settings;
   if (numEmbeddings.length === 0) return [];
   const plan = planCompression({
-    ...{ embeddingDim, numEmbeddings, shapes },
+    ...{ embeddingDim, numEmbeddings, shapes, cacheStorage },
     ...(budget === undefined
       ? { tables: numEmbeddings.length, ...(ranks !== undefined && { ranks }) }
       : { budgetBytes: budget, ...(counts && { histograms: tables.map((t) => counts[t]) }) }),
@@ -132,7 +132,12 @@ function hotRows(rows: number, counts: ArrayLike<number> | undefined): Embedding
 
 /** A cache of so many rows by the schedule and policy of the settings; none for 0 rows. */
 export function cacheOf(
-  { cacheWarmup, cacheRefresh, cachePolicy }: Pick<TrainSettings, "cacheWarmup" | "cacheRefresh" | "cachePolicy">,
+  {
+    cacheWarmup,
+    cacheRefresh,
+    cachePolicy,
+    cacheStorage,
+  }: Pick<TrainSettings, "cacheWarmup" | "cacheRefresh" | "cachePolicy" | "cacheStorage">,
   rows: number,
 ): { readonly cache?: CacheConfig } {
   if (rows === 0) return {};
@@ -140,7 +145,8 @@ export function cacheOf(
     ...(cacheWarmup !== null && { warmupSteps: cacheWarmup }),
     ...(cacheRefresh !== null && { refreshEvery: cacheRefresh }),
   };
-  return { cache: { rows, ...schedule, policy: cachePolicy } };
+  // What is the default stays out of the checkpoint.
+  return { cache: { rows, ...schedule, policy: cachePolicy, ...(cacheStorage !== "float32" && { rowStorage: cacheStorage }) } };
 }
 
 /** How a TT table's cores are drawn, if that is not the default. */

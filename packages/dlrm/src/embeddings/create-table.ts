@@ -146,6 +146,13 @@ function createTTBag(
   if (maker !== undefined) return { bag: maker.make(runtime, options) };
   if (cache === undefined) return { bag: new TTEmbeddingBag(runtime, options) };
   const { rows: cacheRows, ...rest } = cache;
-  const bag = new CachedTTEmbeddingBag(runtime, { ...options, cacheRows, ...rest, ...(accessCounts && { accessCounts }) });
+  const bag = new CachedTTEmbeddingBag(runtime, {
+    ...options,
+    cacheRows,
+    ...rest,
+    // Drawn only where it is needed, lest the numbers of later tables change.
+    ...(cache.rowStorage === "int8" && { roundingSeed: rng.uint32() }),
+    ...(accessCounts && { accessCounts }),
+  });
   return { bag, cache: bag };
 }

@@ -14,7 +14,7 @@ export function storeAt(offset: number): number[] {
 }
 
 /** Words of a `Finish` that updates weights by a rule. */
-export function updateBy(rule: UpdateRule, weights: Tensor, state: Tensor | undefined): number[] {
+export function updateBy(rule: UpdateRule, weights: Pick<Tensor, "byteOffset" | "size">, state: Tensor | undefined): number[] {
   const { rate, eps, scale, decay1, decay2, rootFactor } = ruleNumbers(rule);
   // Written out: mapping and spreading takes longer than an update of few rows.
   return [
