@@ -92,3 +92,42 @@ function addRank(out: usize, left: u32, stride: usize, gradient: usize, slice: u
     slice += 64;
   }
 }
+
+/** sum [rank, 4] += productᵀ · gradient, with the product [left, rank] and the gradient [left, 4]. */
+@inline
+export function addQuadSum(sum: usize, left: u32, rank: u32, product: usize, gradient: usize): void {
+  if (rank == 16) addSumRank(sum, left, 64, product, gradient);
+  else if (rank == 8) addSumRank(sum, left, 32, product, gradient);
+  else if (rank == 32) addSumRank(sum, left, 128, product, gradient);
+  else addSumRank(sum, left, <usize>rank << 2, product, gradient);
+}
+
+@inline
+function addSumRank(sum: usize, left: u32, stride: usize, product: usize, gradient: usize): void {
+  const end = sum + (stride << 2);
+  let row: u32 = 0;
+  for (; row + TILE <= left; row += TILE) {
+    const g0 = v128.load(gradient);
+    const g1 = v128.load(gradient, 16);
+    const g2 = v128.load(gradient, 32);
+    const g3 = v128.load(gradient, 48);
+    let p = product;
+    for (let to = sum; to < end; to += 16) {
+      let total = madd(splat(p), g0, v128.load(to));
+      total = madd(splat(p + stride), g1, total);
+      total = madd(splat(p + 2 * stride), g2, total);
+      v128.store(to, madd(splat(p + 3 * stride), g3, total));
+      p += 4;
+    }
+    gradient += 64;
+    product += 4 * stride;
+  }
+  for (; row < left; row++) {
+    const g = v128.load(gradient);
+    for (let to = sum; to < end; to += 16) {
+      v128.store(to, madd(splat(product), g, v128.load(to)));
+      product += 4;
+    }
+    gradient += 16;
+  }
+}
