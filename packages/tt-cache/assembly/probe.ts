@@ -1,6 +1,10 @@
 // Which of a batch's rows are cached, and where.
 import { NO_ROW } from "../../tt-kernels/assembly/plan";
 
+/** Ids of a block, whose pairs stay in the second cache; a table with more bytes than this does not stay there itself. */
+const BLOCK: u32 = 2048;
+const SECOND_CACHE: usize = 1 << 19;
+
 /**
  * Open addressing with linear probing: pairs of a row id and its slot; a slot of `NO_ROW` marks a free pair. Searches begin at even pairs,
  * so that two can be looked at without a branch: that leaves a quarter of the branches that cannot be predicted, and took a third off
@@ -48,15 +52,34 @@ function writeHomes(ids: usize, count: u32, mask: usize, homes: usize): void {
 }
 
 /**
+ * Reads the first pair of each search, so that many are on their way from memory at once: a search whose length was not predicted ends
+ * the looking ahead. Returns something of what was read, lest the reading is left out.
+ */
+function touch(homes: usize, count: u32, table: usize): u32 {
+  const end = homes + (<usize>count << 2);
+  let read: u32 = 0;
+  for (; homes < end; homes += 4) read ^= load<u32>(table + load<u32>(homes));
+  return read;
+}
+
+/**
  * Looks up all ids. One unit. Pass by pass, so that the variables of each have room in the processor's registers: one loop that did
  * everything took twice as long.
  */
 export function probeRows(args: usize, _begin: i32, _end: i32): void {
   const probe = changetype<Probe>(args);
   const count = probe.count;
-  // A slot is written where its search's beginning was read.
-  writeHomes(probe.ids, count, <usize>probe.mask << 3, probe.slots);
-  findSlots(probe.ids, probe.ids + (<usize>count << 2), probe.slots, probe.table, <usize>probe.mask << 3);
+  const mask = <usize>probe.mask << 3;
+  const isLarge = mask >= SECOND_CACHE;
+  for (let first: u32 = 0; first < count; first += BLOCK) {
+    const ids = probe.ids + (<usize>first << 2);
+    const slots = probe.slots + (<usize>first << 2);
+    const size = min(BLOCK, count - first);
+    // A slot is written where its search's beginning was read.
+    writeHomes(ids, size, mask, slots);
+    if (isLarge) probe.hits = touch(slots, size, probe.table);
+    findSlots(ids, ids + (<usize>size << 2), slots, probe.table, mask);
+  }
   probe.hits = shareOut(count, probe.slots, probe.laid, probe.below);
   gatherIds(probe.ids, probe.below, count - probe.hits, probe.missed);
   if (probe.accesses != 0) countAccesses(probe.laid, probe.hits, probe.slots, probe.accesses);
