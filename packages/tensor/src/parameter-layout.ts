@@ -26,15 +26,13 @@ export class ParameterLayout {
   readonly name: string;
   /** Extents of the weights; the first axis counts slices (table rows, core slices), which can be updated one by one. */
   readonly shape: readonly number[];
+  /** Elements of one slice. */
+  readonly sliceSize: number;
 
   constructor(name: string, shape: readonly number[]) {
     this.name = name;
     this.shape = shape;
-  }
-
-  /** Elements of one slice. */
-  get sliceSize(): number {
-    return this.shape.slice(1).reduce((a, b) => a * b, 1);
+    this.sliceSize = shape.slice(1).reduce((a, b) => a * b, 1);
   }
 
   /** Bytes of the weights alone. */
