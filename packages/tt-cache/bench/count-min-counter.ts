@@ -59,9 +59,11 @@ export class CountMinCounter implements RowCounter {
     this.#least >>>= 1;
   }
 
-  *ranking(k: number): ReturnType<RowCounter["ranking"]> {
+  *ranking(k: number, without: Uint32Array = new Uint32Array(0)): ReturnType<RowCounter["ranking"]> {
     yield this.#list.size;
-    const ids = Uint32Array.from(this.#ranked().slice(0, k));
+    const out = new Set(without);
+    const others = this.#ranked().filter((id) => !out.has(id));
+    const ids = Uint32Array.from(others.slice(0, k));
     return { ids, counts: ids.map((id) => this.count(id)) };
   }
 

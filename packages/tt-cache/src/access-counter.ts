@@ -3,7 +3,7 @@ import type { RankedRows } from "./rank-rows.ts";
 import type { RowCounter } from "./row-counter.ts";
 import { finish, inBlocks, SEARCH, type SpreadWork } from "./spread-work.ts";
 import { checkIds, readVector, vectorOf } from "./state-vectors.ts";
-import { mostCounted } from "./top-rows.ts";
+import { mostCountedBut } from "./top-rows.ts";
 
 const MAX_COUNT = 0xffffffff;
 
@@ -83,8 +83,8 @@ export class AccessCounter implements RowCounter {
     return finish(this.ranking(k)).ids;
   }
 
-  ranking(k: number): SpreadWork<RankedRows> {
-    return mostCounted(this.ids, this.counts, k);
+  ranking(k: number, without?: Uint32Array): SpreadWork<RankedRows> {
+    return mostCountedBut(this.ids, this.counts, k, without, (id) => this.#index.numberOf(id));
   }
 
   /** The ids in order of first access, and their counts. */

@@ -130,7 +130,14 @@ function heldIds({ ids }: Slots): Uint32Array {
 
 function* planRows({ policy, candidates }: ChoiceBasis, slots: Slots, rows: Uint32Array): SpreadWork<ChosenRows> {
   const slotsOf = new Uint32Array(rows.length);
-  yield* inBlocks(rows.length, SEARCH, (begin, end) => slotsOf.set(slots.slotsOf(rows.subarray(begin, end)), begin));
+  // Rows that stay mostly come first, in the order of their slots; the others are searched for.
+  let found = 0;
+  yield* inBlocks(slots.ids.length, 1, (begin, end) => {
+    for (let slot = begin; slot < end; slot++) if (slots.ids[slot] === rows[found]) slotsOf[found++] = slot;
+  });
+  const others = rows.subarray(found);
+  const slotsOfOthers = slotsOf.subarray(found);
+  yield* inBlocks(others.length, SEARCH, (begin, end) => slotsOfOthers.set(slots.slotsOf(others.subarray(begin, end)), begin));
   const entering = yield* planEntering(rows, slotsOf, policy.keepsRows);
   const held = countHeld(slotsOf);
   const kept = candidates === undefined ? held : (yield* areAmong(rows, candidates)).reduce((sum, is) => sum + is, 0);

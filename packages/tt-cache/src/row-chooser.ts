@@ -2,7 +2,7 @@ import type { NamedTensors } from "@tt-rec/tensor";
 import { AccessLog } from "./access-log.ts";
 import { type CachePolicy, type CachePolicyName, resolvePolicy } from "./cache-policy.ts";
 import { readProgress, writeProgress } from "./choice-state.ts";
-import { RefreshSchedule, type RefreshScheduleOptions } from "./refresh-schedule.ts";
+import { RefreshSchedule, type RefreshScheduleOptions, type ScheduleMemory } from "./refresh-schedule.ts";
 import { type ChoiceBasis, type ChosenRows, RowChoice, type Slots } from "./row-choice.ts";
 import type { RowCounter } from "./row-counter.ts";
 import { checkBelow, checkIds, readVector, readWords, vectorOf } from "./state-vectors.ts";
@@ -70,7 +70,7 @@ export class RowChooser {
   observe(others: Uint32Array, lookups: number): void {
     if (this.#choice === undefined) this.#counter.observe(others);
     else this.#log.append(others);
-    this.#schedule.observe(lookups);
+    this.#schedule.observe(lookups, others.length);
   }
 
   /** Adds accesses of a row that was held. No row may leave while rows are chosen. */
@@ -128,14 +128,14 @@ export class RowChooser {
   /** Goes on from a state, in a chooser that has counted nothing. Throws `E_MISMATCH` on a state that is not one of such a cache. */
   load(state: NamedTensors, numEmbeddings: number): void {
     const [step] = readWords(state, "cache.step", 1);
-    const [filled, accesses, steps, interval] = readWords(state, "counter.schedule", 4);
+    const [filled, ...schedule] = readWords(state, "counter.schedule", 6);
     const candidates = readVector(state, "counter.candidates");
     checkIds("counter.candidates", candidates, numEmbeddings);
     this.#counter.load(state, numEmbeddings);
     this.#step = step;
     this.#filled = filled > 0;
     this.#candidates = candidates.slice();
-    this.#schedule.memory = [accesses, steps, interval];
+    this.#schedule.memory = schedule as unknown as ScheduleMemory;
     if (state.has("counter.later")) {
       const later = readVector(state, "counter.later");
       checkBelow("counter.later", later, numEmbeddings);

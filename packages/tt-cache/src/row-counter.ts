@@ -16,8 +16,8 @@ export interface RowCounter {
   count(id: number): number;
   /** Makes all that was counted so far weigh half as much, with its last piece of work; nothing is counted meanwhile. */
   aging(): SpreadWork<void>;
-  /** Finds the `k` most important ids; fewer if fewer are known. Nothing is counted meanwhile. */
-  ranking(k: number): SpreadWork<RankedRows>;
+  /** Finds the `k` most important ids but for some distinct ones; fewer if fewer are known. Nothing is counted meanwhile. */
+  ranking(k: number, without?: Uint32Array): SpreadWork<RankedRows>;
   /** All that is remembered, as tensors whose names begin with `counter.`. */
   state(): NamedTensors;
   /** Goes on from a state, into a counter that has counted nothing. Throws `E_MISMATCH` if it is not one of this counter's. */
