@@ -59,11 +59,17 @@ export class CountMinCounter implements RowCounter {
     this.#least >>>= 1;
   }
 
-  *ranking(k: number, without: Uint32Array = new Uint32Array(0)): ReturnType<RowCounter["ranking"]> {
+  *apart(some: Uint32Array): ReturnType<RowCounter["apart"]> {
     yield this.#list.size;
-    const out = new Set(without);
-    const others = this.#ranked().filter((id) => !out.has(id));
-    const ids = Uint32Array.from(others.slice(0, k));
+    const out = new Set(some);
+    const ids = Uint32Array.from([...this.#list].filter((id) => !out.has(id)));
+    const countsOf = (each: Uint32Array): Uint32Array => each.map((id) => this.count(id));
+    return { counts: countsOf(some), others: { ids, counts: countsOf(ids) } };
+  }
+
+  *ranking(k: number): ReturnType<RowCounter["ranking"]> {
+    yield this.#list.size;
+    const ids = Uint32Array.from(this.#ranked().slice(0, k));
     return { ids, counts: ids.map((id) => this.count(id)) };
   }
 

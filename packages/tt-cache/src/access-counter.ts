@@ -1,9 +1,10 @@
 import { IdIndex, type NamedTensors, TtError } from "@tt-rec/tensor";
 import type { RankedRows } from "./rank-rows.ts";
-import type { RowCounter } from "./row-counter.ts";
+import type { CountsApart, RowCounter } from "./row-counter.ts";
 import { finish, inBlocks, SEARCH, type SpreadWork } from "./spread-work.ts";
 import { checkIds, readVector, vectorOf } from "./state-vectors.ts";
-import { mostCountedBut } from "./top-rows.ts";
+import { takeApart } from "./take-apart.ts";
+import { mostCounted } from "./top-rows.ts";
 
 const MAX_COUNT = 0xffffffff;
 
@@ -83,8 +84,12 @@ export class AccessCounter implements RowCounter {
     return finish(this.ranking(k)).ids;
   }
 
-  ranking(k: number, without?: Uint32Array): SpreadWork<RankedRows> {
-    return mostCountedBut(this.ids, this.counts, k, without, (id) => this.#index.numberOf(id));
+  ranking(k: number): SpreadWork<RankedRows> {
+    return mostCounted(this.ids, this.counts, k);
+  }
+
+  apart(some: Uint32Array): SpreadWork<CountsApart> {
+    return takeApart(this.ids, this.counts, some, (id) => this.#index.numberOf(id));
   }
 
   /** The ids in order of first access, and their counts. */

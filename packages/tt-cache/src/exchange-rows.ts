@@ -1,6 +1,6 @@
 import type { RankedRows } from "./rank-rows.ts";
 import type { RowCounter } from "./row-counter.ts";
-import { inBlocks, SEARCH, type SpreadWork } from "./spread-work.ts";
+import { inBlocks, type SpreadWork } from "./spread-work.ts";
 import { mostCounted } from "./top-rows.ts";
 
 /** How much more a row must be counted than one that it replaces, in standard deviations of the difference of two counts. */
@@ -16,11 +16,8 @@ const MOST = 0.1;
 export function* exchangeRows(counter: RowCounter, capacity: number, held: Uint32Array): SpreadWork<Uint32Array> {
   const room = capacity - held.length;
   const most = Math.min(held.length, Math.ceil(MOST * capacity));
-  const newcomers = yield* counter.ranking(room + most, held);
-  const counts = new Uint32Array(held.length);
-  yield* inBlocks(held.length, SEARCH, (begin, end) => {
-    for (let i = begin; i < end; i++) counts[i] = counter.count(held[i]);
-  });
+  const { counts, others } = yield* counter.apart(held);
+  const newcomers = yield* mostCounted(others.ids, others.counts, room + most);
   const leaving = yield* leastCounted(held, counts, most);
   let leave = 0;
   while (leave < most && room + leave < newcomers.ids.length) {

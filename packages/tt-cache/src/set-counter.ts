@@ -1,9 +1,10 @@
 import { mixBits, type NamedTensors, TtError } from "@tt-rec/tensor";
 import type { RankedRows } from "./rank-rows.ts";
-import type { RowCounter } from "./row-counter.ts";
+import type { CountsApart, RowCounter } from "./row-counter.ts";
 import { finish, inBlocks, type SpreadWork } from "./spread-work.ts";
 import { checkIds, readVector, vectorOf } from "./state-vectors.ts";
-import { mostCountedBut } from "./top-rows.ts";
+import { takeApart } from "./take-apart.ts";
+import { mostCounted } from "./top-rows.ts";
 
 /** Marks a free place; no id has this number, since that would take 2^32 of them. */
 const FREE = 0xffffffff;
@@ -94,12 +95,15 @@ export class SetCounter implements RowCounter {
     return finish(this.ranking(k)).ids;
   }
 
-  ranking(k: number, without?: Uint32Array): SpreadWork<RankedRows> {
-    const placeOf = (id: number): number => {
+  ranking(k: number): SpreadWork<RankedRows> {
+    return mostCounted(this.#ids, this.#counts, k);
+  }
+
+  apart(some: Uint32Array): SpreadWork<CountsApart> {
+    return takeApart(this.#ids, this.#counts, some, (id) => {
       const place = this.#placeFor(id);
       return this.#ids[place] === id ? place : -1;
-    };
-    return mostCountedBut(this.#ids, this.#counts, k, without, placeOf);
+    });
   }
 
   /** The ids and counts by place, and the total. */

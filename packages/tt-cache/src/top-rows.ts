@@ -1,5 +1,5 @@
 import { type RankedRows, rankRows } from "./rank-rows.ts";
-import { inBlocks, SEARCH, type SpreadWork } from "./spread-work.ts";
+import { inBlocks, type SpreadWork } from "./spread-work.ts";
 
 /** Values told apart by a histogram of 16 bits. */
 const BINS = 2 ** 16;
@@ -27,26 +27,6 @@ export function* mostCounted(ids: Uint32Array, counts: Uint32Array, k: number): 
   });
   const ranked = yield* rankRows(found.ids, found.counts);
   return { ids: ranked.ids.subarray(0, k), counts: ranked.counts.subarray(0, k) };
-}
-
-/** The same but for some of the ids; `placeOf` tells where an id stands, or −1. */
-export function* mostCountedBut(
-  ids: Uint32Array,
-  counts: Uint32Array,
-  k: number,
-  without: Uint32Array | undefined,
-  placeOf: (id: number) => number,
-): SpreadWork<RankedRows> {
-  if (without === undefined || without.length === 0) return yield* mostCounted(ids, counts, k);
-  const others = new Uint32Array(counts.length);
-  yield* inBlocks(counts.length, 1, (begin, end) => others.set(counts.subarray(begin, end), begin));
-  yield* inBlocks(without.length, SEARCH, (begin, end) => {
-    for (let i = begin; i < end; i++) {
-      const place = placeOf(without[i]);
-      if (place >= 0) others[place] = 0;
-    }
-  });
-  return yield* mostCounted(ids, others, k);
 }
 
 function countValues(values: Uint32Array, begin: number, end: number, bins: Uint32Array): void {
