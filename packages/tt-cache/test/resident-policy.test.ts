@@ -3,6 +3,7 @@ import { allClose, denseFromCores, scratchFrom } from "@tt-rec/testing";
 import test from "ava";
 import fc from "fast-check";
 import { AccessCounter, CachedTTEmbeddingBag, type CachePolicyName, simulateCache } from "../src/index.ts";
+import { cachedBy } from "./cached-by.ts";
 import { partsOf, randomCores, SHAPES } from "./overlay-oracle.ts";
 
 const RUNS = process.env.TT_REC_LONG ? 500 : 30;
@@ -44,23 +45,6 @@ test("the sum of counts is that of the counts, whatever is added and halved, and
   counter.add(3, 5);
   t.is(counter.total, 2 ** 32 - 1);
 });
-
-/** Runs steps of ids on both policies with room for 2 rows, warm-up 1 and refresh every 2, and tells what is cached. */
-async function cachedBy(policy: CachePolicyName, steps: readonly (readonly number[])[]): Promise<number[][]> {
-  const runtime = await Runtime.create({ poison: true });
-  const [shape] = SHAPES;
-  const options = { shape, cores: randomCores(shape, 1), cacheRows: 2, warmupSteps: 1, refreshEvery: 2, policy };
-  const bag = new CachedTTEmbeddingBag(runtime, options);
-  const cached: number[][] = [];
-  for (const ids of steps) {
-    await runtime.step(async () => {
-      const plan = bag.plan({ indices: Uint32Array.from(ids) }, TRAINING);
-      await bag.step(plan, runtime.scratch([plan.outputs, shape.embeddingDim]), { kind: "sgd", learningRate: 1 });
-    });
-    cached.push(partsOf(await bag.state(), shape).ids);
-  }
-  return cached;
-}
 
 test("a trace worked out by hand: rows keep their slots, and accesses of long ago make way", async (t) => {
   const many = (id: number, times: number): number[] => new Array(times).fill(id);

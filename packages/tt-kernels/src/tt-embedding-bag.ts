@@ -115,8 +115,10 @@ export class TTEmbeddingBag implements EmbeddingBag {
     const parts = matchParts(this.#parameters, gradients);
     const isLaid = ([parameter]: (typeof parts)[number]): boolean => parameter === this.#laid;
     const update = (some: typeof parts, by: UpdateRule): Phases<void> => applyCores(this.#runtime, this.#cores, some, by);
-    const ofCores = parts.filter((part) => !isLaid(part));
-    await this.#run(sideBySide([update(ofCores, rule), update(parts.filter(isLaid), cachedRule)]));
+    // As in a step, what no position looked up gets no optimizer state.
+    const laid = parts.filter((part) => isLaid(part) && part[1].slices.length > 0);
+    const cores = parts.filter((part) => !isLaid(part) && (laid.length === 0 || part[1].slices.length > 0));
+    await this.#run(sideBySide([update(cores, rule), update(laid, cachedRule)]));
   }
 
   async step(plan: Plan, gradient: Tensor, rule: UpdateRule): Promise<void> {

@@ -19,7 +19,6 @@ import type { PlannedBatch } from "./tt-plan.ts";
 export class WasmOverlaidBatch implements BagBatch {
   readonly #runtime: Runtime;
   readonly #laid: Parameter;
-  readonly #cores: readonly Parameter[];
   readonly #lookup: Lookup;
   readonly #slots: Uint32Array;
   readonly #tt: WasmTTBatch;
@@ -30,7 +29,6 @@ export class WasmOverlaidBatch implements BagBatch {
   constructor(runtime: Runtime, cores: TTCores, laid: Parameter, overlaid: OverlaidLookup, training: boolean) {
     this.#runtime = runtime;
     this.#laid = laid;
-    this.#cores = cores.parameters;
     const { lookup, slots, laid: above, below } = overlaid;
     this.#lookup = lookup;
     this.#slots = slots;
@@ -79,7 +77,6 @@ export class WasmOverlaidBatch implements BagBatch {
     const steps = yield* sideBySide(this.#parts.map((part) => part.prepare(gradient)));
     const applyPhases = (rule: UpdateRule, laidRule = rule): Phases<void> => {
       for (const each of [rule, laidRule]) validateUpdateRule(each);
-      this.#makeState(rule, laidRule);
       // All are asked before the first begins, lest one refuses when another has written.
       return allOf(steps.map((step, i) => step.applyPhases(this.#parts[i] === this.#rows ? laidRule : rule)));
     };
@@ -88,15 +85,7 @@ export class WasmOverlaidBatch implements BagBatch {
   }
 
   step(gradient: Tensor, rule: UpdateRule): Phases<void> {
-    this.#makeState(rule, rule);
     return allOf(this.#parts.map((part) => part.step(gradient, rule)));
-  }
-
-  /** Makes the optimizer state of a part without a position too, as the gradients of `backward` do when they are applied. */
-  #makeState(rule: UpdateRule, laidRule: UpdateRule): void {
-    if (this.#parts.length > 1) return;
-    this.#laid.stateFor(laidRule);
-    for (const core of this.#cores) core.stateFor(rule);
   }
 
   *#weightGradients(gradient: Tensor): Phases<Tensor | undefined> {
