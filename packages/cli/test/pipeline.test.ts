@@ -196,10 +196,16 @@ test("mistakes end with one line and the exit code of their kind", async (t) => 
     };
     const cases: [number, RegExp, string[]][] = [
       [2, /no command "trian"/, ["trian"]],
-      [2, /Unknown option/, ["train", path("data"), "--out", path("x"), "--batchsize", "1"]],
+      [
+        2,
+        /no option --batchsize; the nearest is --batch-size$/m,
+        ["train", path("data"), "--out", path("x"), "--batchsize", "1"],
+      ],
+      [2, /no option --tt-tabels; the nearest is --tt-tables$/m, ["train", path("data"), "--out", path("x"), "--tt-tabels", "1"]],
       [2, /--out is missing/, ["train", path("data")]],
       [2, /missing required args/, ["evaluate", path("run")]],
       [2, /there is no file/, ["prepare", path("nowhere.tsv"), "--out", path("x")]],
+      [2, /run\/manifest\.json: there is no data set here/, ["evaluate", path("run"), path("run")]],
       [2, /last width of bottomMlp/, ["train", path("data"), "--out", path("x"), "--bottom-mlp", "8-5"]],
       [3, /bad\.tsv, line 42: the row has 3 columns, the schema 40$/m, ["prepare", damaged("1\t2\t3"), "--out", path("x")]],
       [6, /step \d+: /, ["train", path("data"), "--out", path("x"), ...DIVERGING]],
@@ -283,4 +289,5 @@ test("without a command the help is shown, and --help ends well", async (t) => {
   t.is((await ttRec()).code, 2);
   t.is((await ttRec("--help")).code, 0);
   t.is((await ttRec("train", "--help")).code, 0);
+  t.is((await ttRec("--version")).code, 0);
 });

@@ -22,6 +22,7 @@ export {
 } from "./safetensors/read.ts";
 export { writeSafetensors } from "./safetensors/write.ts";
 export { readSealedJson, type SealedFormat, sealJson } from "./sealed-json.ts";
+export { shuffleInPlace } from "./shuffle-in-place.ts";
 export { StatefulParameter } from "./stateful-parameter.ts";
 export { type Lifetime, type Memory, Tensor } from "./tensor.ts";
 export {

@@ -1,10 +1,10 @@
 import { openDataset } from "@tt-rec/criteo-loader";
 import { TtError } from "@tt-rec/tensor";
-import { nodeDirectory } from "@tt-rec/tensor/node";
 import { KAGGLE_CARDINALITIES, planCompression, TERABYTE_CARDINALITIES } from "@tt-rec/tt-math";
 import { PLAN_OPTIONS, type PlanFlags } from "../options/command-options.ts";
 import { formatBytes, formatCount, formatRatio, formatTable } from "../output/format.ts";
 import type { Reporter } from "../output/reporter.ts";
+import { openFolder } from "../run/open-folder.ts";
 
 const PRESETS: Readonly<
   Record<PlanFlags["preset"], { readonly cardinalities: readonly number[]; readonly embeddingDim: number }>
@@ -113,6 +113,6 @@ async function tablesOf(
   }
   const columns = embeddingDim ?? PLAN_OPTIONS.embeddingDim.default;
   if (dataset === undefined) return { cardinalities: cardinalities ?? [], embeddingDim: columns };
-  const data = await openDataset(nodeDirectory(dataset));
+  const data = await openFolder(dataset, openDataset);
   return { cardinalities: data.cardinalities, embeddingDim: columns, histograms: await data.accessCounts() };
 }

@@ -1,4 +1,12 @@
-import type { CacheConfig, LossKind, MlpInitializer, OptimizerKind, RankingMetric, TablePooling } from "@tt-rec/dlrm";
+import {
+  type CacheConfig,
+  type LossKind,
+  type MlpInitializer,
+  type OptimizerKind,
+  RANKING_METRICS,
+  type RankingMetric,
+  type TablePooling,
+} from "@tt-rec/dlrm";
 import type { RowStorage, ShapeRule } from "@tt-rec/tt-math";
 import { type BytesSetting, bytesOption } from "./bytes-option.ts";
 import { CACHE_STORAGE } from "./cache-storage-option.ts";
@@ -173,7 +181,7 @@ export const TRAIN_OPTIONS: { readonly [name in keyof TrainSettings]: OptionSpec
   evaluateEvery: integerOption(0, 0, "Steps between evaluations on the validation rows; 0 evaluates after each epoch only"),
   bestBy: choiceOption(
     "none",
-    ["none", "auc", "accuracy", "logLoss"],
+    ["none", ...RANKING_METRICS],
     "Keeps the model of the best evaluation by this metric, and tests that one at the end; none tests the last",
   ),
   patience: integerOption(0, 0, "Stops after so many evaluations in a row that were not the best; 0 never stops for that reason"),
