@@ -1,7 +1,6 @@
-import type { NamedTensors, Tensor } from "@tt-rec/tensor";
+import type { NamedTensors, Tensor, UpdateRule } from "@tt-rec/tensor";
 import { CachedTTEmbeddingBag, type CachedTTEmbeddingBagOptions, type CachePolicy, type RowCounter } from "@tt-rec/tt-cache";
-import type { Bags, Plan, PlanMode, PreparedStep } from "@tt-rec/tt-kernels";
-import { WrappedCachedBag } from "./wrapped-cached-bag.ts";
+import type { Bags, EmbeddingBag, Plan, PlanMode, PreparedStep, SliceGradients } from "@tt-rec/tt-kernels";
 
 /** Scores fall to half of their weight after as many accesses a cached row as counts do under `resident`. */
 const AGE = 48;
@@ -53,6 +52,10 @@ class EnergyScores implements RowCounter {
     for (const [id, score] of this.#scores) this.#scores.set(id, score / 2);
   }
 
+  apart(): never {
+    throw new Error("only ranked");
+  }
+
   *ranking(k: number): ReturnType<RowCounter["ranking"]> {
     yield this.#scores.size;
     const best = [...this.#scores].sort(([a, x], [b, y]) => y - x || a - b).slice(0, k);
@@ -69,23 +72,50 @@ class EnergyScores implements RowCounter {
 }
 
 /** A cached bag whose rows are chosen by the sums of their squared gradients: one id a bag, as in the data sets of this benchmark. */
-export class EnergyCachedBag extends WrappedCachedBag {
-  readonly #policy: EnergyPolicy;
+export class EnergyCachedBag implements EmbeddingBag {
+  readonly cache: CachedTTEmbeddingBag;
+  readonly #policy = new EnergyPolicy();
   readonly #ids = new WeakMap<Plan, Uint32Array>();
 
   constructor(...[runtime, options]: ConstructorParameters<typeof CachedTTEmbeddingBag>) {
-    const policy = new EnergyPolicy();
-    super(new CachedTTEmbeddingBag(runtime, { ...options, policy } satisfies CachedTTEmbeddingBagOptions));
-    this.#policy = policy;
+    this.cache = new CachedTTEmbeddingBag(runtime, { ...options, policy: this.#policy } satisfies CachedTTEmbeddingBagOptions);
   }
 
-  override plan(bags: Bags, mode: PlanMode): Plan {
-    const plan = super.plan(bags, mode);
+  get numEmbeddings(): number {
+    return this.cache.numEmbeddings;
+  }
+
+  get embeddingDim(): number {
+    return this.cache.embeddingDim;
+  }
+
+  get bytes(): number {
+    return this.cache.bytes;
+  }
+
+  get parameterBytes(): number {
+    return this.cache.parameterBytes;
+  }
+
+  plan(bags: Bags, mode: PlanMode): Plan {
+    const plan = this.cache.plan(bags, mode);
     if (mode.training) this.#ids.set(plan, bags.indices);
     return plan;
   }
 
-  override prepare(plan: Plan, gradient: Tensor): Promise<PreparedStep> {
+  forward(plan: Plan): Promise<Tensor> {
+    return this.cache.forward(plan);
+  }
+
+  backward(plan: Plan, gradient: Tensor): Promise<SliceGradients> {
+    return this.cache.backward(plan, gradient);
+  }
+
+  apply(gradients: SliceGradients, rule: UpdateRule): Promise<void> {
+    return this.cache.apply(gradients, rule);
+  }
+
+  prepare(plan: Plan, gradient: Tensor): Promise<PreparedStep> {
     const ids = this.#ids.get(plan) ?? new Uint32Array(0);
     const [values, dim] = [gradient.data, this.embeddingDim];
     // The gradient of a row in a step is the sum over its positions.
@@ -103,6 +133,26 @@ export class EnergyCachedBag extends WrappedCachedBag {
         id,
         row.reduce((sum, value) => sum + value * value, 0),
       );
-    return super.prepare(plan, gradient);
+    return this.cache.prepare(plan, gradient);
+  }
+
+  async step(plan: Plan, gradient: Tensor, rule: UpdateRule): Promise<void> {
+    await (await this.prepare(plan, gradient)).apply(rule);
+  }
+
+  state(): Promise<NamedTensors> {
+    return this.cache.state();
+  }
+
+  load(state: NamedTensors): Promise<void> {
+    return this.cache.load(state);
+  }
+
+  toDense(): Promise<Tensor> {
+    return this.cache.toDense();
+  }
+
+  dispose(): void {
+    this.cache.dispose();
   }
 }

@@ -39,7 +39,7 @@ export type CachePolicyName = "resident" | "semi-dynamic" | "static";
  * Under `resident`, counts are halved at a refresh once they sum to this many accesses a cached row. Fewer follow a drift faster,
  * more tell rows apart that are accessed almost alike.
  */
-const AGE = 33;
+const AGE = 40;
 
 /** Counted ids a cached row under `resident` and `static`: with 4, hit rates of the benchmark's traces are within 0.001 of those by exact counts. */
 const PLACES_PER_ROW = 4;

@@ -1,9 +1,10 @@
 import { mixBits, type NamedTensors, type Runtime, TtError } from "@tt-rec/tensor";
 import { CounterPlaces, countingRuntime, countOnKernel } from "./counter-places.ts";
 import type { RankedRows } from "./rank-rows.ts";
-import type { RowCounter } from "./row-counter.ts";
+import type { CountsApart, RowCounter } from "./row-counter.ts";
 import { finish, inBlocks, type SpreadWork } from "./spread-work.ts";
 import { checkIds, readVector, vectorOf } from "./state-vectors.ts";
+import { takeApart } from "./take-apart.ts";
 import { mostCounted } from "./top-rows.ts";
 
 /** Marks a free place; no id has this number, since that would take 2^32 of them. */
@@ -106,6 +107,13 @@ export class SetCounter implements RowCounter {
 
   ranking(k: number): SpreadWork<RankedRows> {
     return mostCounted(this.#ids, this.#counts, k);
+  }
+
+  apart(some: Uint32Array): SpreadWork<CountsApart> {
+    return takeApart(this.#ids, this.#counts, some, (id) => {
+      const place = this.#placeFor(id);
+      return this.#ids[place] === id ? place : -1;
+    });
   }
 
   /** The ids and counts by place, and the total. */

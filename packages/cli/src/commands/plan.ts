@@ -89,7 +89,9 @@ function planBudget(facts: PlanTables, flags: Partial<PlanFlags>, reporter: Repo
     `${cardinalities.length} tables of ${embeddingDim} columns, ${formatBytes(plan.uncompressedBytes)} uncompressed:`,
   );
   if (rows.length > 0) reporter.line(formatTable(head, rows));
-  reporter.line(`${dense.length} smaller tables stay dense: ${formatBytes(denseBytes)}`);
+  reporter.line(
+    `${dense.length} smaller ${dense.length === 1 ? "table stays" : "tables stay"} dense: ${formatBytes(denseBytes)}`,
+  );
   reporter.line(
     `all tables: ${formatBytes(plan.bytes)}, ${formatRatio(plan.ratio)} smaller; float32 embeddings and ${cacheStorage} cached rows only`,
   );
