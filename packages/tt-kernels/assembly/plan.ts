@@ -54,7 +54,7 @@ export class Plan {
   rowStarts: usize;
   /** Out: i_(d−1) of each row, or the row itself if there are no levels [uniqueRows]. */
   rowDigits: usize;
-  /** Out: the distinct last digits, rising, and the place of each row's digit among them [uniqueRows]. */
+  /** Out: the distinct last digits, rising, with room for one more, and the place of each row's digit among them [uniqueRows]. */
   segmentDigits: usize;
   rowSegments: usize;
   /** Out. */
@@ -309,9 +309,11 @@ function numberLastDigits(plan: Plan): void {
   let segment: u32 = 0;
   for (let digit: u32 = 0; digit < extent; digit++) {
     const at = segmentOf + (<usize>digit << 2);
-    if (load<u32>(at) == 0) continue;
+    const occurs = load<u32>(at);
+    // Written whether it occurs or not, which cannot be predicted, and overwritten by the next.
     store<u32>(plan.segmentDigits + (<usize>segment << 2), digit);
-    store<u32>(at, segment++);
+    store<u32>(at, segment);
+    segment += occurs;
   }
   plan.segments = segment;
   for (let u: u32 = 0; u < rows; u++) {

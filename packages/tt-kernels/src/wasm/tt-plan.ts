@@ -74,7 +74,8 @@ export function* planBatch(
   const rowOf = reserve(4 * lookup.rows.length);
   const rowStarts = reserve(4 * (n + 1));
   const rowDigits = reserve(4 * n);
-  const segmentDigits = reserve(4 * Math.min(last, n));
+  // One may be written beyond its end.
+  const segmentDigits = reserve(4 * Math.min(last, n) + 4);
   const rowSegments = reserve(4 * n);
   const rows = below * last;
   const record = writeRecord(host, reserve, [
