@@ -10,6 +10,8 @@ export interface Variant {
   readonly counts?: "known";
   /** Whether rows are rounded to int8; there are as many as take the bytes that the share's rows take as float32, all counted. */
   readonly storage?: "int8";
+  /** Steps before its training at which a batch is counted. */
+  readonly ahead?: number;
 }
 
 /** Steps of warm-up, and between refreshes, where they are given. */
@@ -29,5 +31,6 @@ export const VARIANTS: readonly Variant[] = [
   { name: "static", policy: "static", schedule: AUTOMATIC },
   { name: "static, known counts", policy: "static", schedule: AUTOMATIC, counts: "known" },
   { name: "resident, int8", policy: "resident", schedule: AUTOMATIC, storage: "int8" },
+  { name: "resident, 10 steps ahead", policy: "resident", schedule: AUTOMATIC, ahead: 10 },
   { name: "gradient-energy", policy: "gradient-energy", schedule: AUTOMATIC },
 ];

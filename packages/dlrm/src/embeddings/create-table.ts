@@ -145,7 +145,12 @@ function createTTBag(
   const options = { shape, cores: initializeCores(shape, rng, initializer), pooling };
   if (maker !== undefined) return { bag: maker.make(runtime, options) };
   if (cache === undefined) return { bag: new TTEmbeddingBag(runtime, options) };
-  const { rows: cacheRows, ...rest } = cache;
-  const bag = new CachedTTEmbeddingBag(runtime, { ...options, cacheRows, ...rest, ...(accessCounts && { accessCounts }) });
+  const { rows, bytes, share, ...rest } = cache;
+  const size = {
+    ...(rows !== undefined && { cacheRows: rows }),
+    ...(bytes !== undefined && { cacheBytes: bytes }),
+    ...(share !== undefined && { cacheShare: share }),
+  };
+  const bag = new CachedTTEmbeddingBag(runtime, { ...options, ...size, ...rest, ...(accessCounts && { accessCounts }) });
   return { bag, cache: bag };
 }
