@@ -123,7 +123,8 @@ function ttTables(
   return plan.tables.map(({ shape, numEmbeddings: n, cacheRows }): EmbeddingConfig => {
     if (shape === undefined) return { kind: "dense" };
     const own = { ...(shapes === "compact" && { rowShape: shape.rowShape }), ...initializerOf(settings) };
-    if (budget !== undefined) return { kind: "tt", ranks: shape.ranks.slice(1, -1), ...own, ...cacheOf(settings, { rows: cacheRows }) };
+    if (budget !== undefined)
+      return { kind: "tt", ranks: shape.ranks.slice(1, -1), ...own, ...cacheOf(settings, { rows: cacheRows }) };
     return { kind: "tt", ranks: ranks ?? 1, ...own, ...cacheOf(settings, cacheSizeOf(rule, n)) };
   });
 }
