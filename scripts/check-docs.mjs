@@ -1,14 +1,15 @@
-// Checks the documentation: every link and picture of the built site and of the Markdown files leads somewhere, anchors included; and, where
-// there is a Chromium, every chart of the site comes alive without an error. Addresses elsewhere are not fetched. Exits with 1 if one check failed.
+// Checks the documentation: every link and picture of the built site and of the Markdown files leads somewhere, anchors included; the packages'
+// READMEs name every export, and imports run one way; and, where there is a Chromium, every chart of the site comes alive without an error. Addresses elsewhere are not fetched. Exits with 1 if one check failed.
 import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { findChromium } from "@tt-rec/testing/chromium";
 import { chromium } from "playwright-core";
+import { checkPackages } from "./docs/check-packages.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const site = join(root, "docs/site");
-const CHROMIUM = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 const ELSEWHERE = /^([a-z][a-z+.-]*:|\/\/)/;
 
 const failures = [];
@@ -74,8 +75,9 @@ for (const file of tracked.trim().split("\n")) {
   checkLinks(join(root, file), all(text.replace(/`[^`\n]*`/g, ""), /\]\(<?([^)>\s]+)>?\)/g), markdownAnchors);
 }
 console.log(`${checked} links checked, ${failures.length} dead`);
+failures.push(...checkPackages(root));
 
-const executablePath = CHROMIUM.find((path) => path !== undefined && existsSync(path));
+const executablePath = findChromium();
 if (executablePath === undefined) console.log("NOT RUN: no Chromium is here to look at the charts; set CHROMIUM to its path");
 else await checkCharts(executablePath);
 

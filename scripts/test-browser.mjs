@@ -1,32 +1,20 @@
 // Runs the suites of the GPU kernels and of the CPU's in headless Chromium: every mode of gpu.js on software adapters,
 // the CPU kernels with threads in a Worker of an isolated page, and without, on its main thread and where pages are not isolated.
-import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
+import { findChromium, SOFTWARE_ADAPTERS } from "@tt-rec/testing/chromium";
 import { chromium } from "playwright-core";
 import { build } from "vite";
-
-const CHROMIUM = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
-
-/** Software adapters for WebGL2 and WebGPU, which every machine has. */
-const FLAGS = [
-  "--no-sandbox",
-  "--enable-unsafe-webgpu",
-  "--use-webgpu-adapter=swiftshader",
-  "--enable-features=Vulkan",
-  "--use-gl=angle",
-  "--use-angle=swiftshader",
-];
 
 const TYPES = { ".html": "text/html", ".js": "text/javascript" };
 const RUNS = process.env.TT_REC_LONG ? 30 : 3;
 
-const executablePath = CHROMIUM.find((path) => path !== undefined && existsSync(path));
+const executablePath = findChromium();
 if (executablePath === undefined) {
-  console.error(`no Chromium was found at ${CHROMIUM.filter(Boolean).join(", ")}; install it or set CHROMIUM to its path`);
+  console.error("no Chromium was found; install it or set CHROMIUM to its path");
   process.exit(1);
 }
 
@@ -54,7 +42,7 @@ const server = createServer(async ({ url }, response) => {
 await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
 
 const total = { passed: 0, failed: 0 };
-const browser = await chromium.launch({ executablePath, args: FLAGS });
+const browser = await chromium.launch({ executablePath, args: [...SOFTWARE_ADAPTERS] });
 try {
   console.log(`Chromium ${browser.version()}`);
   for (const [part, requests] of [

@@ -10,7 +10,7 @@ import {
   withNegatives,
 } from "@tt-rec/criteo-loader";
 import { logFile, type PrepareFilesOptions, prepareFiles, tableFile } from "@tt-rec/criteo-loader/node";
-import { createRng } from "@tt-rec/tensor";
+import { createRng, shuffleInPlace } from "@tt-rec/tensor";
 import { nodeDirectory } from "@tt-rec/tensor/node";
 import { suggestShape } from "@tt-rec/tt-math";
 import type { Task } from "./task.ts";
@@ -47,12 +47,7 @@ export async function criteoTask(data: string, folder: string): Promise<Task> {
 
 /** ml-1m: a random fifth of the ratings is the test. */
 export async function movieTask(data: string, folder: string): Promise<Task> {
-  const lines = await readLines(join(data, "ml-1m/interactions.tsv.gz"));
-  const rng = createRng(1);
-  for (let last = lines.length - 1; last > 0; last--) {
-    const other = Math.floor(rng.uniform() * (last + 1));
-    [lines[last], lines[other]] = [lines[other], lines[last]];
-  }
+  const lines = shuffleInPlace(await readLines(join(data, "ml-1m/interactions.tsv.gz")), createRng(1));
   const log = join(folder, "ml-1m.tsv");
   await writeFile(log, `user\tmovie\tlabel\tone\n${lines.map((line) => `${line}\t1\n`).join("")}`);
   const schema = pairSchema({ label: "label" }, "movie");

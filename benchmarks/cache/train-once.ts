@@ -1,11 +1,11 @@
 import { Dlrm, type DlrmConfig, evaluate, type TTTableMaker, train } from "@tt-rec/dlrm";
-import { createRng, Runtime } from "@tt-rec/tensor";
+import { createRng, mixBits, Runtime } from "@tt-rec/tensor";
 import { quantile } from "@tt-rec/testing";
 import { CachedTTEmbeddingBag, type CachedTTEmbeddingBagOptions, resolvePolicy } from "@tt-rec/tt-cache";
 import { TTEmbeddingBag } from "@tt-rec/tt-kernels";
 import { planCompression } from "@tt-rec/tt-math";
+import { int8RowsFor } from "./equal-bytes.ts";
 import { EnergyCachedBag } from "./gradient-energy.ts";
-import { Int8CachedBag, int8RowsFor } from "./int8-rows.ts";
 import { Lookahead } from "./lookahead.ts";
 import type { Task } from "./task.ts";
 import type { Variant } from "./variants.ts";
@@ -52,23 +52,19 @@ export async function trainOnce(task: Task, choice: CacheChoice | undefined, see
     make(_, options) {
       const table = cached[caches.length];
       if (choice === undefined) return new TTEmbeddingBag(runtime, options);
-      const { policy, schedule, storage } = choice.variant;
+      const { policy, schedule, int8 } = choice.variant;
       const { numEmbeddings: rows, embeddingDim } = options.shape;
       const floatRows = Math.min(rows, Math.max(1, Math.round(choice.share * rows)));
-      const cacheRows = storage === "int8" ? int8RowsFor(floatRows, embeddingDim, rows) : floatRows;
+      const cacheRows = int8 === undefined ? floatRows : int8RowsFor(floatRows, embeddingDim, rows, int8);
       const sized: Omit<CachedTTEmbeddingBagOptions, "policy"> = {
         ...options,
         ...schedule,
         cacheRows,
+        ...(int8 && { rowStorage: "int8", roundingSeed: mixBits(seed) + table }),
         ...(counts && { accessCounts: counts[table] }),
       };
       if (policy === "gradient-energy") {
         const bag = new EnergyCachedBag(runtime, sized);
-        caches.push(bag.cache);
-        return bag;
-      }
-      if (storage === "int8") {
-        const bag = new Int8CachedBag(seed, runtime, { ...sized, policy });
         caches.push(bag.cache);
         return bag;
       }

@@ -1,5 +1,6 @@
 import { fbttPolicy } from "@tt-rec/testing";
 import { AccessCounter, type CachePolicy, type CachePolicyName, type RefreshScheduleOptions } from "@tt-rec/tt-cache";
+import type { EqualBytes } from "./equal-bytes.ts";
 
 /** A way to cache rows, or not to. */
 export interface Variant {
@@ -8,8 +9,8 @@ export interface Variant {
   readonly schedule: RefreshScheduleOptions;
   /** Whether the cache is told the accesses of the training rows beforehand. */
   readonly counts?: "known";
-  /** Whether rows are rounded to int8; there are as many as take the bytes that the share's rows take as float32, all counted. */
-  readonly storage?: "int8";
+  /** Rows are held as int8, as many as take the bytes that the share's rows take as float32: of what, is said here. */
+  readonly int8?: EqualBytes;
   /** Steps before its training at which a batch is counted. */
   readonly ahead?: number;
 }
@@ -30,7 +31,8 @@ export const VARIANTS: readonly Variant[] = [
   { name: "resident, known counts", policy: "resident", schedule: AUTOMATIC, counts: "known" },
   { name: "static", policy: "static", schedule: AUTOMATIC },
   { name: "static, known counts", policy: "static", schedule: AUTOMATIC, counts: "known" },
-  { name: "resident, int8", policy: "resident", schedule: AUTOMATIC, storage: "int8" },
+  { name: "resident, int8", policy: "resident", schedule: AUTOMATIC, int8: "training" },
+  { name: "resident, int8, deployed", policy: "resident", schedule: AUTOMATIC, int8: "deployed" },
   { name: "resident, 10 steps ahead", policy: "resident", schedule: AUTOMATIC, ahead: 10 },
   { name: "gradient-energy", policy: "gradient-energy", schedule: AUTOMATIC },
 ];

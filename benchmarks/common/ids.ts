@@ -1,4 +1,5 @@
 import { createRng, type Rng } from "@tt-rec/tensor";
+import { powerLawRanks } from "@tt-rec/testing";
 
 /** Exponent of the power law of clicks. */
 const EXPONENT = 1.05;
@@ -16,22 +17,7 @@ export function uniformIds(rows: number, rng: Rng): Draw {
 
 /** Ids by a bounded power law, in the order of their frequency: 0 is the most frequent. */
 export function zipfIds(rows: number, rng: Rng): Draw {
-  const mass = new Float64Array(rows);
-  let sum = 0;
-  for (let rank = 0; rank < rows; rank++) {
-    sum += (rank + 1) ** -EXPONENT;
-    mass[rank] = sum;
-  }
-  const draw = (): number => {
-    const share = rng.uniform() * sum;
-    let [low, high] = [0, rows - 1];
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (mass[middle] < share) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  };
+  const draw = powerLawRanks(rows, EXPONENT, () => rng.uniform());
   return (count) => Uint32Array.from({ length: count }, draw);
 }
 

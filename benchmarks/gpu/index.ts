@@ -7,6 +7,7 @@ import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { describeMachine, describeSource } from "@tt-rec/testing";
+import { SOFTWARE_ADAPTERS } from "@tt-rec/testing/chromium";
 import { chromium } from "playwright-core";
 import { build } from "vite";
 import { ALL_MODES, type GpuBenchOptions, type GpuResult, measureGpu } from "./rows.ts";
@@ -32,16 +33,6 @@ const options: GpuBenchOptions = {
 };
 const results: GpuResult[] = [];
 const about = { machine: describeMachine("off"), commit: describeSource(), date: new Date().toISOString() };
-
-/** Software adapters for WebGL2 and WebGPU, for a machine without a GPU. */
-const SOFTWARE = [
-  "--no-sandbox",
-  "--enable-unsafe-webgpu",
-  "--use-webgpu-adapter=swiftshader",
-  "--enable-features=Vulkan",
-  "--use-gl=angle",
-  "--use-angle=swiftshader",
-];
 
 if (values.json !== undefined) await writeFile(values.json, "");
 if (values.node) for await (const result of measureGpu(options, console.log)) await collect(result);
@@ -71,7 +62,9 @@ async function serve(): Promise<void> {
   const url = `http://localhost:${(server.address() as AddressInfo).port}/`;
   console.log(`open ${url} in the browser whose GPU is to be measured`);
   const browser =
-    values.chromium === undefined ? undefined : await chromium.launch({ executablePath: values.chromium, args: SOFTWARE });
+    values.chromium === undefined
+      ? undefined
+      : await chromium.launch({ executablePath: values.chromium, args: [...SOFTWARE_ADAPTERS] });
   await (await browser?.newPage())?.goto(url);
   const message = await ended;
   await browser?.close();

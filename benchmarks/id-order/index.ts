@@ -50,7 +50,7 @@ try {
   const train = (order: (typeof ORDERS)[number], ranks?: number) => (seed: number) => {
     const dataset = datasets.get(order);
     if (dataset === undefined) throw new Error(`${order} was not prepared`);
-    return trainOnce(dataset, ranks, seed);
+    return trainOnce(dataset, { ...(ranks !== undefined && { ranks }), seed, epochs: 4, optimizer: "adagrad" });
   };
   const uncompressed = await measure("uncompressed", {}, train("first-seen"));
   for (const ranks of RANKS) {

@@ -6,7 +6,7 @@ import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import { type Dataset, logSchemaOf, openDataset, parseTableSchema } from "@tt-rec/criteo-loader";
 import { prepareFiles, tableFile } from "@tt-rec/criteo-loader/node";
-import { createRng } from "@tt-rec/tensor";
+import { createRng, shuffleInPlace } from "@tt-rec/tensor";
 import { nodeDirectory } from "@tt-rec/tensor/node";
 import { suggestShape } from "@tt-rec/tt-math";
 
@@ -33,12 +33,7 @@ const SCHEMA = parseTableSchema(
  * once for each order: the same random tenths for test and validation.
  */
 export async function prepareOrders(interactions: string, folder: string): Promise<Map<Order, Dataset>> {
-  const lines = await readInteractions(interactions);
-  const rng = createRng(1);
-  for (let last = lines.length - 1; last > 0; last--) {
-    const other = Math.floor(rng.uniform() * (last + 1));
-    [lines[last], lines[other]] = [lines[other], lines[last]];
-  }
+  const lines = shuffleInPlace(await readInteractions(interactions), createRng(1));
   const log = join(folder, "interactions.tsv");
   const text = Readable.from(["user\titem\tlabel\tone\n", ...chunks(lines)]);
   await pipeline(text, createWriteStream(log));

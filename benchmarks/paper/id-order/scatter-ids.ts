@@ -1,5 +1,5 @@
 import type { Batch, BatchRequest, BatchSource } from "@tt-rec/dlrm";
-import { createRng } from "@tt-rec/tensor";
+import { createRng, shuffleInPlace } from "@tt-rec/tensor";
 
 /** Batches whose ids are permuted at random, as hashing does but without its collisions; 0, out of vocabulary, keeps its place. */
 export function scatterIds<Source extends BatchSource & { readonly cardinalities: readonly number[] }>(
@@ -8,11 +8,7 @@ export function scatterIds<Source extends BatchSource & { readonly cardinalities
 ): Source {
   const orders = source.cardinalities.map((rows, table) => {
     const order = Uint32Array.from({ length: rows }, (_, id) => id);
-    const rng = createRng(seed, table);
-    for (let last = rows - 1; last > 1; last--) {
-      const other = 1 + Math.floor(rng.uniform() * last);
-      [order[last], order[other]] = [order[other], order[last]];
-    }
+    shuffleInPlace(order.subarray(1), createRng(seed, table));
     return order;
   });
   const scatter = (batch: Batch): Batch => ({

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { isTtError, TtError } from "@tt-rec/tensor";
 import { type CAC, type Command, cac } from "cac";
@@ -27,6 +28,7 @@ import {
 import { COMPARISON_OPTIONS } from "./options/comparison-options.ts";
 import { COMPRESS_OPTIONS } from "./options/compress-options.ts";
 import { MACHINE_OPTIONS, MODEL_MACHINE_OPTIONS } from "./options/machine-options.ts";
+import { nearest } from "./options/nearest.ts";
 import { flagOf, type OptionSpec } from "./options/option-spec.ts";
 import { parseConfig } from "./options/parse-config.ts";
 import { type RawSettings, resolveSettings } from "./options/resolve-settings.ts";
@@ -76,8 +78,10 @@ function defineCommands(streams: ConsoleStreams): CAC {
       const isUnset = shown === "" || shown === false || shown === null;
       command.option(usage, isUnset ? description : `${description} (default: ${shown})`);
     }
+    command.allowUnknownOptions();
     return command.action((...given: unknown[]) => {
       const flags = given.pop() as RawSettings;
+      refuseUnknown(command, flags);
       return action(createReporter(streams, flags.json === true), flags, given);
     });
   };
@@ -215,8 +219,27 @@ function defineCommands(streams: ConsoleStreams): CAC {
     .option("--config <file>", "With --dataset: JSON file with settings of the base model; flags override it")
     .option("--preset <name>", "With --dataset: settings to start from")
     .option("--report <file>", "Also write a self-contained HTML page with charts");
-  cli.help();
+  cli.help((sections) => {
+    const description = cli.matchedCommand?.description;
+    return description === undefined ? sections : sections.toSpliced(1, 0, { body: description });
+  });
+  cli.version(readVersion());
   return cli;
+}
+
+/** Throws `E_OPTION` for a flag that the command does not have, with the nearest that it has: the parser's own sentence would not write it as a flag. */
+function refuseUnknown({ options }: Command, flags: RawSettings): void {
+  const known = options.map(({ name }) => name);
+  const unknown = Object.keys(flags).find((name) => name !== "--" && !known.includes(name));
+  if (unknown === undefined) return;
+  const given = unknown.length === 1 ? `-${unknown}` : flagOf(unknown);
+  throw new TtError("E_OPTION", `there is no option ${given}; the nearest is ${flagOf(nearest(unknown, known))}`);
+}
+
+/** The version in the package's own description, two folders above the compiled module. */
+function readVersion(): string {
+  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+  return (JSON.parse(text) as { readonly version: string }).version;
 }
 
 function textOf(flags: RawSettings, name: string): string | undefined {

@@ -20,6 +20,7 @@ const KINDS = {
   dense: [],
   tt: TT,
   cached: [...TT, ..."--cache-share 0.05 --cache-warmup 5 --cache-refresh 7".split(" ")],
+  int8: [...TT, ..."--cache-share 0.05 --cache-warmup 5 --cache-refresh 7 --cache-storage int8".split(" ")],
 } as const;
 
 async function succeeded(t: ExecutionContext, args: readonly string[]): Promise<void> {
@@ -120,6 +121,19 @@ test.serial("SIGINT and SIGTERM save and end with their exit codes; the run goes
       const [, step] = /"event":"interrupted","step":(\d+)/.exec(run.output()) ?? [];
       t.is((await readManifest(nodeDirectory(path(signal)))).progress.step, Number(step));
     }
+  });
+});
+
+test.serial("a reader that leaves ends a run as SIGTERM does, saved, and other commands at once", async (t) => {
+  await withData(t, async (path) => {
+    const run = start(["train", path("data"), ...MODEL, ...PLAIN, "--epochs", "2000", "--out", path("run")]);
+    await until(run, '"event":"step"');
+    run.child.stdout?.destroy();
+    t.is((await run.closed)[0], 143);
+    t.true((await readManifest(nodeDirectory(path("run")))).progress.step > 0);
+    const predict = start(["predict", path("run"), path("data"), path("log.tsv"), ...PLAIN]);
+    predict.child.stdout?.destroy();
+    t.is((await predict.closed)[0], 141);
   });
 });
 

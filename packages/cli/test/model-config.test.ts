@@ -27,6 +27,9 @@ test("without a cache share there is no cache, and a share above 1 holds the who
   t.like(embedding(3), { cache: { rows: 10_000 } });
   const { tables } = modelConfig(resolveSettings({ ttTables: 1, cacheShare: 0.1, cachePolicy: "semi-dynamic" }, {}), DATA);
   t.like(tables[1].embedding, { cache: { rows: 1000, policy: "semi-dynamic" } });
+  t.false("rowStorage" in (tables[1].embedding as { cache: object }).cache, "the default stays out of checkpoints");
+  const bytes = modelConfig(resolveSettings({ ttTables: 1, cacheShare: 0.1, cacheStorage: "int8" }, {}), DATA).tables[1];
+  t.like(bytes.embedding, { cache: { rows: 1000, rowStorage: "int8" } });
 });
 
 test("a cache has one size: rows, at most all of the table's, bytes, or a share, by flags and by rules", (t) => {
@@ -108,6 +111,10 @@ test("a budget chooses ranks, shapes and caches by the accesses, and excludes th
   t.is(large.embedding.rowShape?.length, 3);
   t.true(Array.isArray(large.embedding.ranks));
   t.is(tables[0].embedding.kind, "dense");
+  const ofBytes = modelConfig({ ...settings, cacheStorage: "int8" }, DATA, histograms).tables[1].embedding;
+  if (ofBytes.kind !== "tt") throw new Error("the large table is dense");
+  t.is(ofBytes.cache?.rowStorage, "int8");
+  t.true((ofBytes.cache?.rows ?? 0) > (large.embedding.cache?.rows ?? 0));
   const bare = modelConfig(settings, DATA).tables[1].embedding;
   t.false("cache" in bare);
   t.throws(() => modelConfig({ ...settings, ttTables: 1 }, DATA), { code: "E_OPTION", message: /goes without --tt-tables/ });

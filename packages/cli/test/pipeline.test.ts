@@ -174,13 +174,20 @@ test("a run or a data set is not overwritten unless that is asked for", async (t
   await inFolder(async (path) => {
     await run(t, "generate", path("log.tsv"), "--rows", "1000", "--scale", "0.001");
     await run(t, "prepare", path("log.tsv"), "--out", path("data"));
-    t.is((await ttRec("prepare", path("log.tsv"), "--out", path("data"))).code, 2);
+    const held = await ttRec("prepare", path("log.tsv"), "--out", path("data"));
+    t.is(held.code, 2);
+    t.regex(held.stderr, /data holds a data set; --replace writes over it/);
     await run(t, "prepare", path("log.tsv"), "--out", path("data"), "--replace");
     await run(t, "train", path("data"), "--out", path("run"), ...SMALL);
     const refused = await ttRec("train", path("data"), "--out", path("run"), ...SMALL);
     t.is(refused.code, 2);
     t.regex(refused.stderr, /holds a run; --resume goes on with it, --replace starts over/);
     await run(t, "train", path("data"), "--out", path("run"), ...SMALL, "--replace");
+    // Runs over other rows are shown side by side, but not without a word.
+    await run(t, "prepare", path("log.tsv"), "--out", path("fewer"), "--days", "5");
+    await run(t, "train", path("fewer"), "--out", path("other"), ...SMALL);
+    t.regex((await run(t, "compare", path("run"), path("other"))).stderr, /tested on different rows.*; /);
+    t.is((await run(t, "compare", path("run"), path("run"))).stderr, "");
   });
 });
 
@@ -194,13 +201,24 @@ test("mistakes end with one line and the exit code of their kind", async (t) => 
       writeFileSync(path("bad.tsv"), lines.with(41, line).join("\n"));
       return path("bad.tsv");
     };
+    const table = (): string => {
+      writeFileSync(path("bad.csv"), "clicked,city\n1,a\n");
+      return path("bad.csv");
+    };
     const cases: [number, RegExp, string[]][] = [
       [2, /no command "trian"/, ["trian"]],
-      [2, /Unknown option/, ["train", path("data"), "--out", path("x"), "--batchsize", "1"]],
+      [
+        2,
+        /no option --batchsize; the nearest is --batch-size$/m,
+        ["train", path("data"), "--out", path("x"), "--batchsize", "1"],
+      ],
+      [2, /no option --tt-tabels; the nearest is --tt-tables$/m, ["train", path("data"), "--out", path("x"), "--tt-tabels", "1"]],
       [2, /--out is missing/, ["train", path("data")]],
       [2, /missing required args/, ["evaluate", path("run")]],
       [2, /there is no file/, ["prepare", path("nowhere.tsv"), "--out", path("x")]],
+      [2, /run\/manifest\.json: there is no data set here/, ["evaluate", path("run"), path("run")]],
       [2, /last width of bottomMlp/, ["train", path("data"), "--out", path("x"), "--bottom-mlp", "8-5"]],
+      [3, /bad\.csv, line 1: .*; a log that is not Criteo's needs --schema$/m, ["prepare", table(), "--out", path("x")]],
       [3, /bad\.tsv, line 42: the row has 3 columns, the schema 40$/m, ["prepare", damaged("1\t2\t3"), "--out", path("x")]],
       [6, /step \d+: /, ["train", path("data"), "--out", path("x"), ...DIVERGING]],
     ];
@@ -283,4 +301,5 @@ test("without a command the help is shown, and --help ends well", async (t) => {
   t.is((await ttRec()).code, 2);
   t.is((await ttRec("--help")).code, 0);
   t.is((await ttRec("train", "--help")).code, 0);
+  t.is((await ttRec("--version")).code, 0);
 });

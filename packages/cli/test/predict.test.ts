@@ -60,6 +60,8 @@ test("raw rows in every format get the probabilities of the prepared rows, bit f
       const { stdout } = await run(t, "predict", path("run"), path("data"), path(name), ...PLAIN);
       t.deepEqual(numbersOf(stdout), expected, name);
     }
+    const { stdout } = await run(t, "predict", path("run"), path("data"), path("labelled.tsv"), "--json", ...PLAIN);
+    t.deepEqual(numbersOf(stdout), expected, "nothing else goes where the probabilities go");
     // Several files, into a file, by an exported model.
     await run(t, "export", path("run"), "--out", path("model.safetensors"), ...PLAIN);
     const halves = [lines.slice(0, 100), lines.slice(100)];

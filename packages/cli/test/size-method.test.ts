@@ -13,8 +13,8 @@ const FULL = ROWS.reduce((sum, n) => sum + 4 * n * D, 0);
 
 const COUNTS = ROWS.map((n, t) => Float64Array.from({ length: n }, (_, i) => Math.floor(5000 / (i + 1 + t))));
 
-const request = (budgetBytes: number): SizeRequest => ({
-  ...{ rows: ROWS, counts: COUNTS, embeddingDim: D, budgetBytes, shapes: "suggested", cachePart: 0.5 },
+const request = (budgetBytes: number, cacheStorage: SizeRequest["cacheStorage"] = "float32"): SizeRequest => ({
+  ...{ rows: ROWS, counts: COUNTS, embeddingDim: D, budgetBytes, shapes: "suggested", cachePart: 0.5, cacheStorage },
 });
 
 const SIZED = METHODS.filter((method) => method !== "dense" && method !== "removed");
@@ -95,4 +95,11 @@ test("places go to the most accessed rows of all tables", (t) => {
     ),
     { numRuns: RUNS },
   );
+});
+
+test("int8 rows take the bytes of a smaller row each, so that a budget holds more of them", (t) => {
+  const [floats, bytes] = (["float32", "int8"] as const).map((storage) => sizeMethod("tt-cached", request(FULL / 10, storage)));
+  const rows = ({ tables }: typeof floats): number => tables.reduce((sum, { cacheRows }) => sum + cacheRows, 0);
+  t.is(bytes.bytes - floats.bytes, rows(bytes) * (D + 4 + 4) - rows(floats) * (4 * D + 4));
+  t.is(rows(bytes), Math.floor((rows(floats) * (4 * D + 4) + FULL / 10 - floats.bytes) / (D + 8)));
 });

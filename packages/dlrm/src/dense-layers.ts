@@ -65,11 +65,16 @@ export class DenseLayers {
     const trace = await this.#forward(input, profile);
     const logits = logitsOf(trace.top);
     const gradient = this.#runtime.rawScratch(logits.shape);
-    const { lossWeights: weights } = this.#config;
-    const options = { samples, ...(weights && { weights }) };
-    const loss = await timed(profile, "loss", () => this.#runtime.kernels.bceWithLogits(logits, input.labels, gradient, options));
+    const loss = await timed(profile, "loss", () => this.#loss(logits, input.labels, gradient, samples));
     if (Number.isFinite(loss)) await this.#backward(trace, gradient, embeddingGradients);
     return loss;
+  }
+
+  #loss(logits: Tensor, labels: Float32Array, gradient: Tensor, samples: number): Promise<number> {
+    const { kernels } = this.#runtime;
+    const { loss, lossWeights: weights } = this.#config;
+    if (loss === "mse") return kernels.mseWithLogits(logits, labels, gradient, { samples });
+    return kernels.bceWithLogits(logits, labels, gradient, { samples, ...(weights && { weights }) });
   }
 
   async #forward({ size, dense, embeddings }: DenseInput, profile?: StepProfile): Promise<Trace> {

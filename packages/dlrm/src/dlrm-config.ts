@@ -35,6 +35,9 @@ export type InteractionConfig = DotInteractionConfig | ConcatInteractionConfig |
 /** How the MLPs are drawn: `dlrm` W ~ N(0, 2 / (in + out)), b ~ N(0, 1 / out); `he` W ~ N(0, 2 / in), b = 0. */
 export type MlpInitializer = "dlrm" | "he";
 
+/** What training minimises, as DLRM's `--loss-function` names it; its `wbce` is `bce` with loss weights. */
+export type LossKind = "bce" | "mse";
+
 /** The architecture of a model and its loss; plain data, as it is written into checkpoints. */
 export interface DlrmConfig {
   /** Number of dense features F; 0 leaves out the bottom MLP. */
@@ -51,16 +54,19 @@ export interface DlrmConfig {
   readonly interaction?: InteractionConfig;
   /** How the MLPs are drawn; default `dlrm`. */
   readonly mlpInitializer?: MlpInitializer;
-  /** Factors of the loss of samples labelled 0 and 1; default 1 and 1. The mean is over samples, not over factors, as in DLRM's `wbce`. */
+  /** What training minimises: the binary cross-entropy, or the squared error of the probability. Default `bce`. */
+  readonly loss?: LossKind;
+  /** Factors of the cross-entropy of samples labelled 0 and 1; default 1 and 1. The mean is over samples, not over factors, as in DLRM's `wbce`. */
   readonly lossWeights?: readonly [number, number];
 }
 
 const INTERACTIONS: readonly InteractionConfig["kind"][] = ["dot", "cat", "cross"];
+const LOSSES: readonly LossKind[] = ["bce", "mse"];
 const INITIALIZERS: readonly MlpInitializer[] = ["dlrm", "he"];
 
 /** Throws `E_OPTION` if the parts of a configuration do not fit together. */
 export function validateDlrmConfig(config: DlrmConfig): void {
-  const { denseFeatures, embeddingDim, bottomMlp, topMlp, tables, mlpInitializer = "dlrm", lossWeights = [1, 1] } = config;
+  const { denseFeatures, embeddingDim, bottomMlp, topMlp, tables, mlpInitializer = "dlrm" } = config;
   if (!(Number.isInteger(denseFeatures) && denseFeatures >= 0))
     fail(`denseFeatures = ${denseFeatures} is not a whole number of at least 0`);
   if (!(Number.isInteger(embeddingDim) && embeddingDim >= 1))
@@ -79,6 +85,13 @@ export function validateDlrmConfig(config: DlrmConfig): void {
   for (const table of tables) validateTable(table, embeddingDim);
   validateInteraction(config);
   if (!INITIALIZERS.includes(mlpInitializer)) fail(`mlpInitializer ${JSON.stringify(mlpInitializer)} is not dlrm or he`);
+  validateLoss(config);
+}
+
+function validateLoss({ loss = "bce", lossWeights }: DlrmConfig): void {
+  if (!LOSSES.includes(loss)) fail(`loss ${JSON.stringify(loss)} is not ${LOSSES.join(" or ")}`);
+  if (lossWeights === undefined) return;
+  if (loss !== "bce") fail(`lossWeights = [${lossWeights}] are for the loss bce, not for ${loss}`);
   if (lossWeights.length !== 2 || !lossWeights.every((weight) => Number.isFinite(weight) && weight >= 0))
     fail(`lossWeights = [${lossWeights}] are not two finite numbers of at least 0`);
 }

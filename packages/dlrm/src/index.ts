@@ -8,14 +8,14 @@ export {
 } from "./checkpoint/checkpoint.ts";
 export { CHECKPOINT_NAME, type CheckpointManifest, readManifest, type SavedModel } from "./checkpoint/manifest.ts";
 export { Dlrm, type DlrmOptions, type TrainStepOptions } from "./dlrm.ts";
-export {
-  type ConcatInteractionConfig,
-  type CrossInteractionConfig,
-  type DlrmConfig,
-  type DotInteractionConfig,
-  type InteractionConfig,
-  type MlpInitializer,
-  validateDlrmConfig,
+export type {
+  ConcatInteractionConfig,
+  CrossInteractionConfig,
+  DlrmConfig,
+  DotInteractionConfig,
+  InteractionConfig,
+  LossKind,
+  MlpInitializer,
 } from "./dlrm-config.ts";
 export { type BestEvaluation, RANKING_METRICS, type RankingMetric, type StoppingRule } from "./early-stopping.ts";
 export type { Table, TTTableMaker } from "./embeddings/create-table.ts";
@@ -38,13 +38,12 @@ export { type EvaluationOptions, evaluate, evaluateSlices } from "./evaluate.ts"
 export { readModel, writeModel } from "./export/model-file.ts";
 export { type OpenModelOptions, openModel, type Scorer } from "./export/open-model.ts";
 export { areaUnderCurve } from "./metrics/auc.ts";
-export { AucHistogram, type BoundedAuc } from "./metrics/auc-histogram.ts";
 export { type BinaryMetrics, BinaryMetricsCollector, type BinaryMetricsOptions } from "./metrics/binary-metrics.ts";
 export { type AreaDifference, compareAreas } from "./metrics/compare-areas.ts";
 export type { MetricsSlice } from "./metrics/sliced-metrics.ts";
-export { type OptimizerConfig, type OptimizerKind, validateOptimizer } from "./optimizer.ts";
+export type { OptimizerConfig, OptimizerKind } from "./optimizer.ts";
 export { type RareIdOptions, replaceRareIds } from "./replace-rare-ids.ts";
-export { learningRateAt, type ScheduleConfig } from "./schedule.ts";
+export type { ScheduleConfig } from "./schedule.ts";
 export { type StepPart, StepProfile } from "./step-profile.ts";
 export { type EvaluationPlan, type TrainingConfig, type TrainingProgress, train } from "./train.ts";
 export type { EvaluationEvent, RefreshEvent, StepEvent, StopEvent, TrainEvent } from "./train-events.ts";

@@ -60,7 +60,7 @@ async function bytesOf(directory: Directory, name: string): Promise<Uint8Array> 
 }
 
 test.serial("a checkpoint keeps every bit of the model, and says what it belongs to", async (t) => {
-  for (const kind of ["dense", "tt", "cached"] as const) {
+  for (const kind of ["dense", "tt", "cached", "cachedInt8"] as const) {
     const directory = memoryDirectory();
     const model = await trainedModel(2, smallConfig(EMBEDDINGS[kind]));
     await saveCheckpoint(directory, model, RUN, PROGRESS);
@@ -107,7 +107,7 @@ test.serial("other files of the folder stay", async (t) => {
   ]);
 });
 
-for (const kind of ["dense", "tt", "cached"] as const) {
+for (const kind of ["dense", "tt", "cached", "cachedInt8"] as const) {
   for (const rule of ["sgd", "adagrad"] as const) {
     test.serial(`${kind}, ${rule}: a run resumed after any of its steps ends in the bits of the uninterrupted run`, async (t) => {
       const config = smallConfig(EMBEDDINGS[kind]);

@@ -261,6 +261,8 @@ test("a configuration whose parts do not fit is E_OPTION", (t) => {
     [{ interaction: { kind: "cross", layers: 0, rank: 1 } }, /interaction.layers = 0/],
     [{ interaction: { kind: "cross", layers: 1, rank: 1.5 } }, /interaction.rank = 1.5/],
     [{ mlpInitializer: "xavier" as "he" }, /"xavier" is not dlrm or he/],
+    [{ loss: "mae" as "mse" }, /loss "mae" is not bce or mse/],
+    [{ loss: "mse", lossWeights: [1, 2] }, /are for the loss bce, not for mse/],
     [{ lossWeights: [1, -1] }, /lossWeights = \[1,-1\]/],
     [{ tables: MIXED.tables.map((each) => ({ ...each, embedding: EMBEDDINGS.removed })) }, /there are 0 tables/],
     [table({ pooling: "none" as "max" }), /pooling "none" is not known/],

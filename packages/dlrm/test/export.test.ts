@@ -9,7 +9,7 @@ import test, { type ExecutionContext } from "ava";
 import { type Batch, Dlrm, openModel, readModel, saveCheckpoint, writeModel } from "../src/index.ts";
 import { EMBEDDINGS, OPTIMIZERS, randomBatch, runtime, smallConfig } from "./support.ts";
 
-const KINDS = ["dense", "tt", "cached"] as const;
+const KINDS = ["dense", "tt", "cached", "cachedInt8"] as const;
 
 async function trained(kind: (typeof KINDS)[number]): Promise<Dlrm> {
   const config = smallConfig(EMBEDDINGS[kind]);

@@ -2,7 +2,8 @@ import { createRng } from "@tt-rec/tensor";
 import { allClose, throwsCode } from "@tt-rec/testing";
 import test from "ava";
 import fc from "fast-check";
-import { AucHistogram, areaUnderCurve, BinaryMetricsCollector, compareAreas } from "../src/index.ts";
+import { areaUnderCurve, BinaryMetricsCollector, compareAreas } from "../src/index.ts";
+import { AucHistogram } from "../src/metrics/auc-histogram.ts";
 import { slicedMetrics } from "../src/metrics/sliced-metrics.ts";
 
 const RUNS = process.env.TT_REC_LONG ? 2000 : 100;

@@ -1,7 +1,9 @@
 import { createRng, isTtError, type NamedTensors } from "@tt-rec/tensor";
 import { allClose, copyState, rejectsCode, throwsCode } from "@tt-rec/testing";
 import test from "ava";
-import { type Batch, Dlrm, type DlrmConfig, learningRateAt, type OptimizerConfig, validateOptimizer } from "../src/index.ts";
+import { type Batch, Dlrm, type DlrmConfig, type OptimizerConfig } from "../src/index.ts";
+import { validateOptimizer } from "../src/optimizer.ts";
+import { learningRateAt } from "../src/schedule.ts";
 import { parametersOf } from "./model-definition.ts";
 import { bitsOf, EMBEDDINGS, randomBatch, runtime, smallConfig } from "./support.ts";
 

@@ -43,7 +43,10 @@ def table_of(tensors, name, rows, columns):
     table = train.reshape(-1, columns)[:rows].copy()
     if prefix + "cache.ids" in tensors:
         ids = tensors[prefix + "cache.ids"]
-        table[ids] = tensors[prefix + "cache.rows"][: len(ids)]
+        rows = tensors[prefix + "cache.rows"][: len(ids)]
+        if prefix + "cache.rows.scale" in tensors:
+            rows = rows * tensors[prefix + "cache.rows.scale"][: len(ids), None]
+        table[ids] = rows
     return table
 
 

@@ -12,6 +12,7 @@ type EmbeddingName =
   | "dense"
   | "tt"
   | "cached"
+  | "cachedInt8"
   | "hash"
   | "qrMult"
   | "qrAdd"
@@ -26,6 +27,7 @@ export const EMBEDDINGS: Readonly<Record<EmbeddingName, EmbeddingConfig>> = {
   dense: { kind: "dense" },
   tt: TT,
   cached: { ...TT, cache: { rows: 7, warmupSteps: 2, refreshEvery: 3 } },
+  cachedInt8: { ...TT, cache: { rows: 7, warmupSteps: 2, refreshEvery: 3, rowStorage: "int8" } },
   hash: { kind: "hash", rows: 11 },
   qrMult: { kind: "quotient-remainder", collisions: 5 },
   qrAdd: { kind: "quotient-remainder", collisions: 3, operation: "add" },

@@ -21,7 +21,7 @@ import { BinaryMetricsCollector } from "../src/metrics/binary-metrics.ts";
 import { bitsOf, EMBEDDINGS, OPTIMIZERS, runtime, smallConfig } from "./support.ts";
 import { syntheticSource } from "./synthetic-source.ts";
 
-const KINDS = ["dense", "tt", "cached"] as const;
+const KINDS = ["dense", "tt", "cached", "cachedInt8"] as const;
 const RULES = ["sgd", "adagrad"] as const;
 
 const CONFIG: DlrmConfig = smallConfig(EMBEDDINGS.cached);

@@ -9,7 +9,7 @@ export { memoryDirectory, readBytes } from "./memory-directory.ts";
 export { mixBits } from "./mix-bits.ts";
 export type { ElementArrays, ElementType, HostTensor, NamedTensors } from "./named-tensors.ts";
 export { Parameter, type ParameterOptions } from "./parameter.ts";
-export { checkState, ParameterLayout, type StatefulKind } from "./parameter-layout.ts";
+export { checkState, ParameterLayout, type StatefulKind, type TensorLayout } from "./parameter-layout.ts";
 export { createRng, type Rng } from "./rng.ts";
 export { type Backend, Runtime, type RuntimeOptions } from "./runtime.ts";
 export {
@@ -22,6 +22,8 @@ export {
 } from "./safetensors/read.ts";
 export { writeSafetensors } from "./safetensors/write.ts";
 export { readSealedJson, type SealedFormat, sealJson } from "./sealed-json.ts";
+export { shuffleInPlace } from "./shuffle-in-place.ts";
+export { StatefulParameter } from "./stateful-parameter.ts";
 export { type Lifetime, type Memory, Tensor } from "./tensor.ts";
 export {
   type AdagradRule,

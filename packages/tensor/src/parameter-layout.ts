@@ -1,5 +1,5 @@
 import { TtError } from "./errors.ts";
-import type { NamedTensors } from "./named-tensors.ts";
+import type { HostTensor, NamedTensors } from "./named-tensors.ts";
 import { sizeOfShape } from "./tensor.ts";
 import type { UpdateRule } from "./update-rule.ts";
 
@@ -17,21 +17,22 @@ const STATE_PREFIXES: Readonly<Record<StatefulKind, string>> = {
 /** The rules that keep accumulators. */
 export const STATEFUL_KINDS: readonly StatefulKind[] = ["adagrad", "rowWiseAdagrad", "momentum", "adam"];
 
+/** Name, element type and shape of a tensor in a state. */
+export type TensorLayout = { readonly name: string } & Pick<HostTensor, "dtype" | "shape">;
+
 /** Name and shape of trainable weights, and of the optimizer state that may belong to them, wherever the numbers live. */
 export class ParameterLayout {
   /** Name in the state of its owner. */
   readonly name: string;
   /** Extents of the weights; the first axis counts slices (table rows, core slices), which can be updated one by one. */
   readonly shape: readonly number[];
+  /** Elements of one slice. */
+  readonly sliceSize: number;
 
   constructor(name: string, shape: readonly number[]) {
     this.name = name;
     this.shape = shape;
-  }
-
-  /** Elements of one slice. */
-  get sliceSize(): number {
-    return this.shape.slice(1).reduce((a, b) => a * b, 1);
+    this.sliceSize = shape.slice(1).reduce((a, b) => a * b, 1);
   }
 
   /** Bytes of the weights alone. */
@@ -39,9 +40,14 @@ export class ParameterLayout {
     return sizeOfShape(this.shape) * Float32Array.BYTES_PER_ELEMENT;
   }
 
+  /** The tensors of a state that hold the weights. */
+  get weightTensors(): readonly TensorLayout[] {
+    return [{ name: this.name, dtype: "F32", shape: this.shape }];
+  }
+
   /** Names of its entries in a state: the weights, and the optimizer state if there is any. */
   get stateNames(): readonly string[] {
-    return [this.name, ...STATEFUL_KINDS.map((kind) => this.stateName(kind))];
+    return [...this.weightTensors.map(({ name }) => name), ...STATEFUL_KINDS.map((kind) => this.stateName(kind))];
   }
 
   /** Name of the accumulators of a rule in a state. */
@@ -57,9 +63,13 @@ export class ParameterLayout {
 
   /** Throws `E_MISMATCH` unless a state has the weights, and whatever it has of this parameter in the right shape. */
   check(state: NamedTensors): void {
-    if (!state.has(this.name)) throw mismatch(this.name, `the state has no tensor "${this.name}"`);
-    checkTensor(state, this.name, this.shape);
-    for (const kind of STATEFUL_KINDS) checkTensor(state, this.stateName(kind), this.stateShape(kind));
+    for (const tensor of this.weightTensors) {
+      if (!state.has(tensor.name)) throw mismatch(tensor.name, `the state has no tensor "${tensor.name}"`);
+      checkTensor(state, tensor);
+    }
+    for (const kind of STATEFUL_KINDS) {
+      checkTensor(state, { name: this.stateName(kind), dtype: "F32", shape: this.stateShape(kind) });
+    }
   }
 }
 
@@ -72,11 +82,11 @@ export function checkState(parameters: readonly ParameterLayout[], state: NamedT
   }
 }
 
-function checkTensor(state: NamedTensors, name: string, shape: readonly number[]): void {
+function checkTensor(state: NamedTensors, { name, dtype, shape }: TensorLayout): void {
   const tensor = state.get(name);
   if (tensor === undefined) return;
-  if (tensor.dtype !== "F32" || String(tensor.shape) !== String(shape)) {
-    throw mismatch(name, `tensor "${name}" is ${tensor.dtype} [${tensor.shape}], F32 [${shape}] was expected`);
+  if (tensor.dtype !== dtype || String(tensor.shape) !== String(shape)) {
+    throw mismatch(name, `tensor "${name}" is ${tensor.dtype} [${tensor.shape}], ${dtype} [${shape}] was expected`);
   }
   const size = sizeOfShape(shape);
   if (tensor.data.length !== size) {

@@ -119,6 +119,19 @@ for (const { kernels, name, of, normal } of engines) {
     allClose(t, gradient.data, finiteDifferences(loss, start), 1e-6);
   });
 
+  test(`${name}: the squared error and its gradient are those of the probabilities, of some samples of more, and at ±50`, async (t) => {
+    const rng = createRng(8);
+    const start = Float64Array.from({ length: 11 }, () => Math.fround(3 * rng.normal()));
+    const labels = Float32Array.from({ length: 11 }, () => rng.uniform());
+    const loss = (z: Float64Array): number => z.reduce((sum, x, i) => sum + (1 / (1 + Math.exp(-x)) - labels[i]) ** 2, 0) / 13;
+    const gradient = zeros([11]);
+    allClose(t, [await kernels.mseWithLogits(of([11], start), labels, gradient, { samples: 13 })], [loss(start)], 1e-9);
+    allClose(t, gradient.data, finiteDifferences(loss, start), 1e-6);
+    const ends = zeros([2, 1]);
+    t.is(await kernels.mseWithLogits(of([2, 1], [50, -50]), Float32Array.of(0, 0), ends), 0.5);
+    allClose(t, ends.data, [Math.exp(-50), 0], 1e-6);
+  });
+
   test(`${name}: the cross-entropy takes a factor a class, and a mean over more samples than it is given`, async (t) => {
     const labels = Float32Array.of(1, 0, 1);
     const logits = of([3], [0.5, -2, 3]);
@@ -184,11 +197,14 @@ for (const { kernels, name, of, normal } of engines) {
     t.deepEqual([...out.data, ...matrix.data], [1, 2, 3, 1, 2, 3, 4, 5, 6]);
   });
 
-  test(`${name}: the cross-entropy of no samples is 0, and sizes that differ are refused before a write`, async (t) => {
+  test(`${name}: the loss of no samples is 0, and sizes that differ are refused before a write`, async (t) => {
     t.is(await kernels.bceWithLogits(zeros([0]), new Float32Array(0), zeros([0])), 0);
     const gradient = of([2], [7, 7]);
     await rejectsCode(t, "E_SHAPE", kernels.bceWithLogits(zeros([2]), new Float32Array(3), gradient));
     await rejectsCode(t, "E_SHAPE", kernels.bceWithLogits(zeros([3]), new Float32Array(3), gradient));
+    t.is(await kernels.mseWithLogits(zeros([0]), new Float32Array(0), zeros([0])), 0);
+    await rejectsCode(t, "E_SHAPE", kernels.mseWithLogits(zeros([2]), new Float32Array(3), gradient));
+    await rejectsCode(t, "E_SHAPE", kernels.mseWithLogits(zeros([3]), new Float32Array(3), gradient));
     t.deepEqual([...gradient.data], [7, 7]);
   });
 

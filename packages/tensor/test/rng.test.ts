@@ -1,4 +1,4 @@
-import { createRng, type Rng } from "@tt-rec/tensor";
+import { createRng, type Rng, shuffleInPlace } from "@tt-rec/tensor";
 import { allClose } from "@tt-rec/testing";
 import test from "ava";
 
@@ -152,4 +152,22 @@ test("normal has the moments and the tail of the standard normal distribution", 
   const tail = values.filter((x) => Math.abs(x) >= 2);
   allClose(t, [tail.length / count], [0.0455], 0.04);
   allClose(t, [mean(tail.map((x) => x * x))], [5.746431], 0.02);
+});
+
+test("a shuffle gives each order of the items equally often, and keeps them all", (t) => {
+  const [rng, count] = [createRng(23), 60_013];
+  const orders = new Map<string, number>();
+  for (let i = 0; i < count; i++) {
+    const order = shuffleInPlace(["a", "b", "c"], rng).join("");
+    orders.set(order, (orders.get(order) ?? 0) + 1);
+  }
+  t.is(orders.size, 6);
+  const chiSquare = [...orders.values()].reduce((sum, n) => sum + (n - count / 6) ** 2 / (count / 6), 0);
+  t.true(chiSquare < 5 + 5 * Math.sqrt(2 * 5), `chi-square ${chiSquare} of 5 degrees of freedom`);
+  const ids = Uint32Array.from({ length: 101 }, (_, id) => id);
+  t.is(shuffleInPlace(ids, rng), ids);
+  t.deepEqual(
+    ids.toSorted(),
+    Uint32Array.from({ length: 101 }, (_, id) => id),
+  );
 });

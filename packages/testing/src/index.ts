@@ -6,6 +6,7 @@ export { type Copyable, copyState, type Sliceable } from "./copy-state.ts";
 export { fbttPolicy } from "./fbtt-policy.ts";
 export { finiteDifferences } from "./finite-differences.ts";
 export { type PlainBags, poolRows, unpoolRows } from "./pooling-oracle.ts";
+export { powerLawRanks } from "./power-law.ts";
 export { type DrawnBags, type RequestOptions, randomBags } from "./requests.ts";
 export { type FloatTensor, type ScratchSource, scratchFrom } from "./scratch-from.ts";
 export { type StackedGradient, type StackedGradients, spreadSlices } from "./spread-slices.ts";

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { gunzipSync } from "node:zlib";
-import { createRng } from "@tt-rec/tensor";
+import { createRng, shuffleInPlace } from "@tt-rec/tensor";
 
 /** The accesses of a column of a real data set, in the order of its rows. */
 export interface Column {
@@ -18,8 +18,9 @@ const FIRST_CATEGORY = 14;
 /** The large columns of the Criteo Kaggle sample, and those of ml-1m and Gowalla; sets that are not there are named on the way. */
 export function realColumns(): Column[] {
   const criteo = readSet("criteo-kaggle/train.tsv.gz", false);
-  const movies = shuffle(readSet("ml-1m/interactions.tsv.gz", true));
-  const places = shuffle(readSet("gowalla/interactions.tsv.gz", true));
+  // Files sorted by user are no trace of a shuffled training.
+  const movies = shuffleInPlace(readSet("ml-1m/interactions.tsv.gz", true), createRng(1));
+  const places = shuffleInPlace(readSet("gowalla/interactions.tsv.gz", true), createRng(1));
   return [
     ...[3, 12, 21, 16, 4, 24, 26].map((n) => columnOf(`Kaggle C${n}`, criteo, FIRST_CATEGORY + n - 1, 128)),
     ...["user", "movie"].map((name, field) => columnOf(`ml-1m ${name}`, movies, field, 1024)),
@@ -37,16 +38,6 @@ function readSet(file: string, headed: boolean): string[][] {
     .trimEnd()
     .split("\n");
   return lines.slice(headed ? 1 : 0).map((line) => line.split("\t"));
-}
-
-/** Files sorted by user are no trace of a shuffled training. */
-function shuffle(rows: string[][]): string[][] {
-  const rng = createRng(1);
-  for (let last = rows.length - 1; last > 0; last--) {
-    const other = Math.floor(rng.uniform() * (last + 1));
-    [rows[last], rows[other]] = [rows[other], rows[last]];
-  }
-  return rows;
 }
 
 function columnOf(name: string, rows: readonly string[][], field: number, batchSize: number): Column {

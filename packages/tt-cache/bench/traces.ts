@@ -1,4 +1,5 @@
 import { createRng } from "@tt-rec/tensor";
+import { powerLawRanks } from "@tt-rec/testing";
 
 /** How a trace of lookups is drawn. */
 export interface TraceOptions {
@@ -19,12 +20,7 @@ export interface TraceOptions {
 /** Row ids by a power law over a random order of the rows, which drifts. */
 export function drawTrace({ rows, lookups, exponent, drift, hot, period, seed = 1 }: TraceOptions): Uint32Array {
   const rng = createRng(seed);
-  const mass = new Float64Array(rows);
-  let sum = 0;
-  for (let rank = 0; rank < rows; rank++) {
-    sum += (rank + 1) ** -exponent;
-    mass[rank] = sum;
-  }
+  const draw = powerLawRanks(rows, exponent, () => rng.uniform());
   const rowOf = Uint32Array.from({ length: rows }, (_, rank) => rank);
   const swap = (a: number, b: number): void => {
     [rowOf[a], rowOf[b]] = [rowOf[b], rowOf[a]];
@@ -37,14 +33,7 @@ export function drawTrace({ rows, lookups, exponent, drift, hot, period, seed = 
         swap(Math.floor(rng.uniform() * hot), hot + Math.floor(rng.uniform() * (rows - hot)));
       }
     }
-    const share = rng.uniform() * sum;
-    let [low, high] = [0, rows - 1];
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (mass[middle] < share) low = middle + 1;
-      else high = middle;
-    }
-    trace[at] = rowOf[low];
+    trace[at] = rowOf[draw()];
   }
   return trace;
 }

@@ -1,8 +1,10 @@
 import { type HostTensor, type NamedTensors, TtError } from "@tt-rec/tensor";
 import { NO_ROW } from "@tt-rec/tt-kernels";
+import type { RowStorage } from "@tt-rec/tt-math";
 import type { Entering } from "./entering.ts";
+import { CACHED_ROWS } from "./row-cache.ts";
 import type { RowChooser } from "./row-chooser.ts";
-import { checkIds, readVector, vectorOf } from "./state-vectors.ts";
+import { checkIds, readVector, readWords, vectorOf } from "./state-vectors.ts";
 
 /** What a cache remembers besides its rows and what chooses them. */
 export interface SlotState {
@@ -12,12 +14,16 @@ export interface SlotState {
   readonly accesses: Uint32Array;
   /** Rows that were chosen and are still to enter. */
   readonly entering: Entering;
+  /** Seed of the roundings, if rows are rounded. */
+  readonly roundingSeed?: number;
 }
+
+const ROUNDING_SEED = "cache.roundingSeed";
 
 /** Joins the state of cores and cached rows with that of the slots and of what chooses the rows. */
 export function writeCacheState(
   parameters: NamedTensors,
-  { ids, accesses, entering }: SlotState,
+  { ids, accesses, entering, roundingSeed }: SlotState,
   chooser: RowChooser,
 ): NamedTensors {
   const pairs = Uint32Array.from([...entering.ids, ...entering.slots]);
@@ -26,6 +32,7 @@ export function writeCacheState(
     ["cache.ids", vectorOf(ids)],
     ["counter.slots", vectorOf(accesses)],
     ...(pairs.length > 0 ? ([["cache.entering", vectorOf(pairs)]] as const) : []),
+    ...(roundingSeed === undefined ? [] : ([[ROUNDING_SEED, vectorOf(Uint32Array.of(roundingSeed))]] as const)),
     ...chooser.state(),
   ]);
 }
@@ -61,11 +68,19 @@ export function readCacheState(own: NamedTensors, chooser: RowChooser, capacity:
   }
   const entering = readEntering(own, capacity, numEmbeddings);
   chooser.load(own, numEmbeddings);
-  const known = new Set(["cache.ids", "counter.slots", "cache.entering", ...chooser.state().keys()]);
+  const known = new Set(["cache.ids", "counter.slots", "cache.entering", ROUNDING_SEED, ...chooser.state().keys()]);
   const unknown = [...own.keys()].find((name) => !known.has(name));
   if (unknown !== undefined)
     throw new TtError("E_MISMATCH", `the state has the unknown tensor "${unknown}"`, { tensor: unknown });
-  return { ids, accesses, entering };
+  const seed = own.has(ROUNDING_SEED) && { roundingSeed: readWords(own, ROUNDING_SEED, 1)[0] };
+  return { ids, accesses, entering, ...seed };
+}
+
+/** Throws `E_MISMATCH` if the cached rows of a state are held in another way than those of a cache. */
+export function checkStorage(state: NamedTensors, storage: RowStorage): void {
+  const saved = state.get(CACHED_ROWS)?.dtype === "I8" ? "int8" : "float32";
+  if (saved === storage) return;
+  throw new TtError("E_MISMATCH", `the state's cached rows are ${saved}, those of the cache ${storage}`, { tensor: CACHED_ROWS });
 }
 
 function readEntering(own: NamedTensors, capacity: number, numEmbeddings: number): Entering {

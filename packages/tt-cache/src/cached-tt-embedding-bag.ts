@@ -27,14 +27,16 @@ import {
   TTEmbeddingBag,
   type TTEmbeddingBagOptions,
 } from "@tt-rec/tt-kernels";
+import type { RowStorage } from "@tt-rec/tt-math";
 import { CacheMeter, type CacheMetrics } from "./cache-metrics.ts";
 import type { CachePolicy, CachePolicyName } from "./cache-policy.ts";
 import { type CacheSizeOptions, resolveCacheRows } from "./cache-size.ts";
-import { readCacheState, splitState, writeCacheState } from "./cache-state.ts";
+import { checkStorage, readCacheState, splitState, writeCacheState } from "./cache-state.ts";
 import { NONE_ENTERING, takePortion } from "./entering.ts";
 import type { RefreshScheduleOptions } from "./refresh-schedule.ts";
 import { CACHED_ROWS, RowCache } from "./row-cache.ts";
 import { RowChooser } from "./row-chooser.ts";
+import { checkRowStorage, rowBytes } from "./row-storage.ts";
 
 /** Options of `CachedTTEmbeddingBag`: those of the TT bag, the size of the cache, and when it takes new rows. */
 export interface CachedTTEmbeddingBagOptions extends TTEmbeddingBagOptions, CacheSizeOptions, RefreshScheduleOptions {
@@ -42,6 +44,14 @@ export interface CachedTTEmbeddingBagOptions extends TTEmbeddingBagOptions, Cach
   readonly policy?: CachePolicyName | CachePolicy;
   /** Accesses of each row [numEmbeddings] that are known beforehand, such as those of the training rows; the cache starts with them. */
   readonly accessCounts?: ArrayLike<number>;
+  /**
+   * How cached rows are held: `float32` (default), or `int8`: a byte an element and a scale a row, rounded stochastically after each
+   * update, for more rows in the same bytes. Optimizer state is the same for both: none for SGD, a number a row for
+   * `rowWiseAdagrad`, one an element for Adagrad and momentum, two for Adam, in float32.
+   */
+  readonly rowStorage?: RowStorage;
+  /** Seeds the rounding of int8 rows, a whole number. Default 1. A state brings its own along. */
+  readonly roundingSeed?: number;
 }
 
 /** A batch split into its cached and its TT positions; split anew when the cache has taken other rows meanwhile. */
@@ -103,6 +113,7 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
   readonly #pooling: Pooling;
   readonly #tt: TTEmbeddingBag;
   readonly #cache: RowCache;
+  readonly #storage: RowStorage;
   readonly #meter = new CacheMeter();
   readonly #plans = new PlanBook<CachedBatch>();
   /** The generation of the cached rows that a gradient is for. */
@@ -114,20 +125,23 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
   /** Counts changes of the set of cached rows, which make older gradients void. */
   #generation = 0;
 
-  /** Allocates cores and cache. Throws `E_OPTION` on a bad cache size, schedule or policy, `E_SHAPE` on bad cores. */
+  /** Allocates cores and cache. Throws `E_OPTION` on a bad cache size, storage, schedule or policy, `E_SHAPE` on bad cores. */
   constructor(runtime: Runtime, options: CachedTTEmbeddingBagOptions) {
-    const { shape, pooling = "sum", policy = "resident", accessCounts } = options;
-    const cacheRows = resolveCacheRows(options, shape);
+    const { shape, pooling = "sum", policy = "resident", accessCounts, rowStorage: storage = "float32" } = options;
+    checkRowStorage(storage);
+    const cacheRows = resolveCacheRows(options, shape, storage);
     if (accessCounts !== undefined && accessCounts.length !== shape.numEmbeddings) {
       throw new TtError("E_OPTION", `accessCounts has ${accessCounts.length} elements, the table ${shape.numEmbeddings} rows`);
     }
-    this.#newChooser = (counts) => new RowChooser(policy, options, cacheRows, counts);
+    this.#newChooser = (counts) => new RowChooser(policy, options, cacheRows, counts, runtime);
     this.#chooser = this.#newChooser(accessCounts);
     this.numEmbeddings = shape.numEmbeddings;
     this.embeddingDim = shape.embeddingDim;
     this.#runtime = runtime;
     this.#pooling = pooling;
-    this.#cache = new RowCache(runtime, cacheRows, shape.embeddingDim);
+    this.#storage = storage;
+    const rounding = { storage, seed: options.roundingSeed ?? 1, step: () => this.#chooser.step };
+    this.#cache = new RowCache(runtime, cacheRows, shape.embeddingDim, rounding);
     this.#tt = new TTEmbeddingBag(runtime, options, this.#cache.rows);
   }
 
@@ -136,8 +150,8 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
   }
 
   get parameterBytes(): number {
-    const rowBytes = (this.embeddingDim + 1) * Float32Array.BYTES_PER_ELEMENT;
-    return this.#tt.parameterBytes + this.#cache.size * rowBytes;
+    const bytesWithId = rowBytes(this.embeddingDim, this.#storage) + Uint32Array.BYTES_PER_ELEMENT;
+    return this.#tt.parameterBytes + this.#cache.size * bytesWithId;
   }
 
   /** Hit rate, evictions, refresh time and bytes of the cache. */
@@ -191,17 +205,27 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
   }
 
   async state(): Promise<NamedTensors> {
-    const { ids, accesses } = this.#cache;
-    return writeCacheState(await this.#tt.state(), { ids, accesses, entering: this.#entering }, this.#chooser);
+    const { ids, accesses, seed } = this.#cache;
+    const slots = { ids, accesses, entering: this.#entering, ...(this.#storage === "int8" && { roundingSeed: seed }) };
+    return writeCacheState(await this.#tt.state(), slots, this.#chooser);
   }
 
   async load(state: NamedTensors): Promise<void> {
+    checkStorage(state, this.#storage);
     const { parameters, own } = splitState(state, this.#cache.rows.stateNames);
     const chooser = this.#newChooser();
-    const slots = readCacheState(own, chooser, this.#cache.capacity, this.numEmbeddings);
-    // The TT bag checks the parameters before it writes.
-    await this.#tt.load(parameters);
+    let slots: ReturnType<typeof readCacheState>;
+    try {
+      slots = readCacheState(own, chooser, this.#cache.capacity, this.numEmbeddings);
+      // The TT bag checks the parameters before it writes.
+      await this.#tt.load(parameters);
+    } catch (error) {
+      chooser.dispose();
+      throw error;
+    }
+    this.#chooser.dispose();
     this.#cache.assign(slots.ids, slots.accesses);
+    this.#cache.seed = slots.roundingSeed ?? this.#cache.seed;
     this.#entering = slots.entering;
     this.#chooser = chooser;
     this.#generation++;
@@ -209,9 +233,9 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
 
   async toDense(): Promise<Tensor> {
     const dense = await this.#tt.toDense();
-    const [table, cached, dim] = [dense.data, this.#cache.rows.weights.data, this.embeddingDim];
+    const table = dense.data;
     for (const [slot, id] of this.#cache.ids.entries()) {
-      if (id !== NO_ROW) table.set(cached.subarray(slot * dim, (slot + 1) * dim), id * dim);
+      if (id !== NO_ROW) table.set(this.#cache.row(slot), id * this.embeddingDim);
     }
     return dense;
   }
@@ -219,6 +243,7 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
   dispose(): void {
     this.#tt.dispose();
     this.#cache.dispose();
+    this.#chooser.dispose();
   }
 
   *#prepare(plan: Plan, gradient: Tensor): Phases<PhasedStep> {

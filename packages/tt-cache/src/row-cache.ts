@@ -1,5 +1,7 @@
 import { Parameter, type Runtime } from "@tt-rec/tensor";
-import { type Lookup, NO_ROW } from "@tt-rec/tt-kernels";
+import { Int8Rows, type LaidRows, type Lookup, NO_ROW } from "@tt-rec/tt-kernels";
+import type { RowStorage } from "@tt-rec/tt-math";
+import { roundingKeys } from "./row-storage.ts";
 import { type Probed, SlotTable } from "./slot-table.ts";
 
 /** Name of the cached rows among the parameters of their bag, in states and gradients. */
@@ -8,22 +10,40 @@ export const CACHED_ROWS = "cache.rows";
 /** Is told how often a row was accessed. */
 type CountAccesses = (id: number, accesses: number) => void;
 
+/** How rows are held, and what roundings are drawn from besides the row's id. */
+export interface RowOptions {
+  /** As floats or bytes. */
+  readonly storage: RowStorage;
+  /** Seed of the roundings. */
+  readonly seed: number;
+  /** Training steps so far. */
+  readonly step: () => number;
+}
+
 /** Rows of a table kept uncompressed, by slot, and the map from row id to slot. */
 export class RowCache {
   /** Most rows it can hold. */
   readonly capacity: number;
   /** The rows by slot [capacity, D]; those of free slots are never looked up. */
-  readonly rows: Parameter;
+  readonly rows: LaidRows;
   readonly #table: SlotTable;
   /** Row id of each slot, or `NO_ROW`. */
   readonly #ids: Uint32Array;
   /** Slots that were ever taken. */
   #extent = 0;
   #size = 0;
+  /** Seed of the roundings, which a state brings along. */
+  seed: number;
+  readonly #step: () => number;
 
-  constructor(runtime: Runtime, capacity: number, embeddingDim: number) {
+  constructor(runtime: Runtime, capacity: number, embeddingDim: number, { storage, seed, step }: RowOptions) {
     this.capacity = capacity;
-    this.rows = new Parameter(runtime, CACHED_ROWS, [capacity, embeddingDim]);
+    const shape = [capacity, embeddingDim] as const;
+    const keysOf = (slots: Uint32Array): Uint32Array => this.#keysOf(slots, 2 * this.#step());
+    this.rows =
+      storage === "int8" ? new Int8Rows(runtime, CACHED_ROWS, shape, keysOf) : new Parameter(runtime, CACHED_ROWS, shape);
+    this.seed = seed;
+    this.#step = step;
     this.#table = new SlotTable(runtime, capacity);
     this.#ids = new Uint32Array(capacity).fill(NO_ROW);
   }
@@ -91,17 +111,38 @@ export class RowCache {
     this.#size++;
   }
 
-  /** Overwrites the rows of some slots, one after another from `values` [slots.length, D], and forgets their optimizer state. */
+  /** The row in a slot, as floats. */
+  row(slot: number): Float32Array {
+    const { rows } = this;
+    if ("weights" in rows) return rows.weights.data.subarray(slot * rows.sliceSize, (slot + 1) * rows.sliceSize);
+    return rows.readRow(slot);
+  }
+
+  /**
+   * Overwrites the rows of some slots at the end of a step that is counted already, one after another from `values`
+   * [slots.length, D], and forgets their optimizer state.
+   */
   fill(slots: Uint32Array, values: Float32Array): void {
-    const rows = this.rows.weights.data;
-    const dim = this.rows.sliceSize;
-    for (const [i, slot] of slots.entries()) rows.set(values.subarray(i * dim, (i + 1) * dim), slot * dim);
-    this.rows.resetState(slots);
+    const { rows } = this;
+    if ("weights" in rows) {
+      const [weights, dim] = [rows.weights.data, rows.sliceSize];
+      for (const [i, slot] of slots.entries()) weights.set(values.subarray(i * dim, (i + 1) * dim), slot * dim);
+      // Between the occasions of this step's updates and of the next one's.
+    } else rows.writeRows(slots, values, this.#keysOf(slots, 2 * this.#step() - 1));
+    rows.resetState(slots);
   }
 
   /** Frees the map; the rows are their bag's. */
   dispose(): void {
     this.#table.dispose();
+  }
+
+  #keysOf(slots: Uint32Array, occasion: number): Uint32Array {
+    return roundingKeys(
+      this.seed,
+      occasion,
+      slots.map((slot) => this.#ids[slot]),
+    );
   }
 
   #free(slot: number, count: CountAccesses): void {

@@ -1,4 +1,4 @@
-import type { NamedTensors } from "@tt-rec/tensor";
+import type { NamedTensors, Runtime } from "@tt-rec/tensor";
 import { AccessLog } from "./access-log.ts";
 import { type CachePolicy, type CachePolicyName, resolvePolicy } from "./cache-policy.ts";
 import { readProgress, writeProgress } from "./choice-state.ts";
@@ -33,19 +33,20 @@ export class RowChooser {
 
   /**
    * Starts with accesses of each row that are known beforehand, if there are any; then there is nothing to wait for. Throws `E_OPTION`
-   * on an unknown policy or a bad schedule.
+   * on an unknown policy or a bad schedule. With a runtime, its kernels count.
    */
   constructor(
     policy: CachePolicyName | CachePolicy,
     schedule: RefreshScheduleOptions,
     capacity: number,
     accessCounts?: ArrayLike<number>,
+    runtime?: Runtime,
   ) {
     this.policy = resolvePolicy(policy);
     this.#capacity = capacity;
     const atOnce = this.policy.fills === "at once" || accessCounts !== undefined;
     this.#schedule = new RefreshSchedule({ ...schedule, ...(atOnce && { warmupSteps: schedule.warmupSteps ?? 1 }) }, capacity);
-    this.#counter = this.policy.createCounter(capacity);
+    this.#counter = this.policy.createCounter(capacity, runtime);
     if (accessCounts === undefined) return;
     for (let id = 0; id < accessCounts.length; id++) if (accessCounts[id] > 0) this.#counter.add(id, accessCounts[id]);
   }
@@ -114,6 +115,11 @@ export class RowChooser {
   get #basis(): ChoiceBasis {
     const basis = { policy: this.policy, capacity: this.#capacity, counter: this.#counter };
     return this.#filled ? basis : { ...basis, candidates: this.#candidates };
+  }
+
+  /** Frees the counter. */
+  dispose(): void {
+    this.#counter.dispose?.();
   }
 
   /** Counter, step and schedule by name. */

@@ -32,4 +32,6 @@ export interface RowCounter {
   state(): NamedTensors;
   /** Goes on from a state, into a counter that has counted nothing. Throws `E_MISMATCH` if it is not one of this counter's. */
   load(state: NamedTensors, numEmbeddings: number): void;
+  /** Frees what it has on a runtime's heap; absent where that is nothing. */
+  dispose?(): void;
 }

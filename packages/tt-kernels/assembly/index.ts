@@ -3,6 +3,7 @@
 export { backwardNodes, backwardRows, sumChildren } from "./backward";
 export { computeRows, extendNodes } from "./forward";
 export { innerGradient } from "./inner-gradient";
+export { dequantizeRows, updateInt8Rows } from "./int8-rows";
 export { finishSums, sumFirst, sumLast } from "./outer-gradients";
 export { overlaidWeightGradients, poolOverlaid } from "./overlay";
 export { planDense, planTT } from "./plan";

@@ -83,28 +83,33 @@ function direction(to: Finish, offset: usize, gradient: f32): f32 {
 /** Replaces slices [begin, end) of the list by what the weights go along, for a table whose weights lie in another memory. */
 export function scaleSlices(args: usize, begin: i32, end: i32): void {
   const slices = changetype<Slices>(args);
-  const to = slices.finish;
   const bytes = <usize>slices.size << 2;
   for (let i = begin; i < end; i++) {
     const slice = load<u32>(slices.slices + (<usize>i << 2));
     const values = slices.values + <usize>i * bytes;
-    const rowWise: f32 = to.kind == ROW_WISE ? rowWiseFactor(to, slice, values, bytes) : 0;
-    for (let at: usize = 0; at < bytes; at += 4) {
-      const g = load<f32>(values + at);
-      if (to.kind == ROW_WISE) {
-        store<f32>(values + at, g * rowWise);
-        continue;
-      }
-      const offset = <usize>slice * bytes + at;
-      if (to.kind != ADAGRAD) {
-        store<f32>(values + at, direction(to, offset, g));
-        continue;
-      }
-      const state = to.state + offset;
-      const h = load<f32>(state) + to.scale * g * (to.scale * g);
-      store<f32>(state, h);
-      store<f32>(values + at, g / (sqrt<f32>(h) + to.eps));
+    scaleSlice(slices.finish, slice, values, values, bytes);
+  }
+}
+
+/** Updates the accumulators of a slice, and writes what the weights go along, which may overwrite the gradient. */
+@inline
+export function scaleSlice(to: Finish, slice: u32, gradient: usize, out: usize, bytes: usize): void {
+  const rowWise: f32 = to.kind == ROW_WISE ? rowWiseFactor(to, slice, gradient, bytes) : 0;
+  for (let at: usize = 0; at < bytes; at += 4) {
+    const g = load<f32>(gradient + at);
+    if (to.kind == ROW_WISE) {
+      store<f32>(out + at, g * rowWise);
+      continue;
     }
+    const offset = <usize>slice * bytes + at;
+    if (to.kind != ADAGRAD) {
+      store<f32>(out + at, direction(to, offset, g));
+      continue;
+    }
+    const state = to.state + offset;
+    const h = load<f32>(state) + to.scale * g * (to.scale * g);
+    store<f32>(state, h);
+    store<f32>(out + at, g / (sqrt<f32>(h) + to.eps));
   }
 }
 

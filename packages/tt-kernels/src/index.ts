@@ -12,6 +12,7 @@ export type {
   SliceGradient,
   SliceGradients,
 } from "./embedding-bag.ts";
+export { Int8Rows, type LaidRows, type RoundingKeys } from "./int8-rows.ts";
 export { type Lookup, resolveBags } from "./lookup/lookup.ts";
 export { NO_ROW, type OverlaidLookup } from "./lookup/overlay.ts";
 export { PlanBook } from "./lookup/plan-book.ts";

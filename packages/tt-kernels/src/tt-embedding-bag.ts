@@ -20,13 +20,14 @@ import type {
   PreparedStep,
   SliceGradients,
 } from "./embedding-bag.ts";
+import type { LaidRows } from "./int8-rows.ts";
 import { type Lookup, resolveBags } from "./lookup/lookup.ts";
 import type { OverlaidLookup } from "./lookup/overlay.ts";
 import { PlanBook } from "./lookup/plan-book.ts";
 import { noPhases, type Phases, runPhases, sideBySide } from "./phases.ts";
 import { checkGradient, matchParts } from "./slice-gradients.ts";
 import { TTCores } from "./tt-cores.ts";
-import { applyCores, overlaidBatch, ttBatch } from "./tt-engine.ts";
+import { applyCores, applyLaid, overlaidBatch, ttBatch } from "./tt-engine.ts";
 
 /** Options of `TTEmbeddingBag`. */
 export interface TTEmbeddingBagOptions {
@@ -55,8 +56,8 @@ export class TTEmbeddingBag implements EmbeddingBag {
   readonly #runtime: Runtime;
   readonly #pooling: Pooling;
   readonly #cores: TTCores;
-  readonly #laid: Parameter | undefined;
-  readonly #parameters: readonly Parameter[];
+  readonly #laid: LaidRows | undefined;
+  readonly #parameters: readonly (Parameter | LaidRows)[];
   readonly #plans = new PlanBook<BagBatch>();
 
   /**
@@ -64,7 +65,7 @@ export class TTEmbeddingBag implements EmbeddingBag {
    * [·, D] on the heap that are laid over those of the table, is for bags that are built from this one: the rows are looked up by
    * `planOverlaid`, and are one more parameter of the bag in all else but `toDense`.
    */
-  constructor(runtime: Runtime, { shape, cores, pooling = "sum" }: TTEmbeddingBagOptions, laid?: Parameter) {
+  constructor(runtime: Runtime, { shape, cores, pooling = "sum" }: TTEmbeddingBagOptions, laid?: LaidRows) {
     this.#cores = new TTCores(runtime, shape, cores);
     this.#laid = laid;
     this.#parameters = laid === undefined ? this.#cores.parameters : [...this.#cores.parameters, laid];
@@ -94,7 +95,7 @@ export class TTEmbeddingBag implements EmbeddingBag {
 
   /** As `planLookup`, with positions that the rows laid over the table answer. */
   planOverlaid(overlaid: OverlaidLookup, { training }: PlanMode): OverlaidPlan {
-    const batch = overlaidBatch(this.#runtime, this.#cores, this.#laid as Parameter, overlaid, training);
+    const batch = overlaidBatch(this.#runtime, this.#cores, this.#laid as LaidRows, overlaid, training);
     return this.#plans.issue(overlaid.lookup, batch);
   }
 
@@ -112,13 +113,21 @@ export class TTEmbeddingBag implements EmbeddingBag {
 
   async apply(gradients: SliceGradients, rule: UpdateRule, cachedRule: UpdateRule = rule): Promise<void> {
     for (const each of [rule, cachedRule]) validateUpdateRule(each);
-    const parts = matchParts(this.#parameters, gradients);
-    const isLaid = ([parameter]: (typeof parts)[number]): boolean => parameter === this.#laid;
-    const update = (some: typeof parts, by: UpdateRule): Phases<void> => applyCores(this.#runtime, this.#cores, some, by);
+    matchParts(this.#parameters, gradients);
+    const laid = this.#laid;
     // As in a step, what no position looked up gets no optimizer state.
-    const laid = parts.filter((part) => isLaid(part) && part[1].slices.length > 0);
-    const cores = parts.filter((part) => !isLaid(part) && (laid.length === 0 || part[1].slices.length > 0));
-    await this.#run(sideBySide([update(cores, rule), update(laid, cachedRule)]));
+    const ofRows = gradients.parts.filter(({ parameter, slices }) => parameter === laid?.name && slices.length > 0);
+    const ofCores = gradients.parts.filter(
+      ({ parameter, slices }) => parameter !== laid?.name && (ofRows.length === 0 || slices.length > 0),
+    );
+    const cores = applyCores(
+      this.#runtime,
+      this.#cores,
+      matchParts(this.#cores.parameters, { ...gradients, parts: ofCores }),
+      rule,
+    );
+    const rows = ofRows.map((part) => applyLaid(this.#runtime, laid as LaidRows, part, cachedRule));
+    await this.#run(sideBySide([cores, ...rows]));
   }
 
   async step(plan: Plan, gradient: Tensor, rule: UpdateRule): Promise<void> {

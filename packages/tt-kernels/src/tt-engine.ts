@@ -1,6 +1,7 @@
 import type { Parameter, Runtime, UpdateRule } from "@tt-rec/tensor";
 import type { BagBatch } from "./batch.ts";
 import type { SliceGradient } from "./embedding-bag.ts";
+import type { LaidRows } from "./int8-rows.ts";
 import type { Lookup } from "./lookup/lookup.ts";
 import type { OverlaidLookup } from "./lookup/overlay.ts";
 import type { Phases } from "./phases.ts";
@@ -8,6 +9,7 @@ import { referenceOverlaidBatch } from "./reference/overlaid-batch.ts";
 import { referenceTTBatch } from "./reference/tt-batch.ts";
 import type { TTCores } from "./tt-cores.ts";
 import { applyParts } from "./wasm/apply.ts";
+import { updateInt8 } from "./wasm/int8-batch.ts";
 import { bagKernels } from "./wasm/kernels.ts";
 import { WasmOverlaidBatch } from "./wasm/overlaid-batch.ts";
 import { WasmTTBatch } from "./wasm/tt-batch.ts";
@@ -23,7 +25,7 @@ export function ttBatch(runtime: Runtime, cores: TTCores, lookup: Lookup, traini
 export function overlaidBatch(
   runtime: Runtime,
   cores: TTCores,
-  laid: Parameter,
+  laid: LaidRows,
   lookup: OverlaidLookup,
   training: boolean,
 ): BagBatch {
@@ -31,7 +33,7 @@ export function overlaidBatch(
   return referenceOverlaidBatch(runtime, cores, laid, lookup);
 }
 
-/** Updates cores, and rows laid over their table, from their stacked gradients, on the runtime's backend. */
+/** Updates cores from their stacked gradients, on the runtime's backend. */
 export function* applyCores(
   runtime: Runtime,
   cores: TTCores,
@@ -41,4 +43,11 @@ export function* applyCores(
   cores.version++;
   if (runtime.backend === "wasm") yield* applyParts(runtime, bagKernels(runtime.host), parts, rule);
   else for (const [parameter, { slices, values }] of parts) parameter.updateSlices(rule, slices, values);
+}
+
+/** Updates rows laid over a table from their stacked gradients, on the runtime's backend. */
+export function* applyLaid(runtime: Runtime, laid: LaidRows, part: SliceGradient, rule: UpdateRule): Phases<void> {
+  if (runtime.backend !== "wasm") laid.updateSlices(rule, part.slices, part.values);
+  else if ("weights" in laid) yield* applyParts(runtime, bagKernels(runtime.host), [[laid, part]], rule);
+  else yield* updateInt8(runtime, laid, part, rule);
 }

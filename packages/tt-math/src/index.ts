@@ -18,7 +18,7 @@ export {
 } from "./initialize/initialize-cores.ts";
 export { KAGGLE_CARDINALITIES, TERABYTE_CARDINALITIES } from "./plan/criteo-cardinalities.ts";
 export { type CompressionPlan, type CompressionRequest, type PlannedTable, planCompression } from "./plan/plan-compression.ts";
-export type { ShapeRule } from "./plan/table-choices.ts";
+export { cachedRowBytes, type RowStorage, type ShapeRule } from "./plan/table-choices.ts";
 export { decodeFloat16, encodeFloat16 } from "./quantize/float16.ts";
 export {
   type CoreStorage,

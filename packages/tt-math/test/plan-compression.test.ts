@@ -225,6 +225,18 @@ test("histograms buy caches of hot rows where accesses are skewed, and fewer whe
   t.true(plan.bytes <= 400_000);
 });
 
+test("int8 rows of a cache cost less each, so that a budget buys more lookups", (t) => {
+  const histograms = [Float64Array.from({ length: 10_007 }, (_, i) => 1e6 / (i + 1))];
+  const request = { embeddingDim: 13, numEmbeddings: [10_007], histograms, budgetBytes: 50_000 };
+  const [floats, bytes] = (["float32", "int8"] as const).map(
+    (cacheStorage) => planCompression({ ...request, cacheStorage }).tables[0],
+  );
+  t.true(bytes.cacheRows > floats.cacheRows);
+  t.is(floats.cacheBytes, floats.cacheRows * (4 * 13 + 4));
+  t.is(bytes.cacheBytes, bytes.cacheRows * (13 + 4 + 4));
+  t.true(bytes.bytes + bytes.cacheBytes <= 50_000);
+});
+
 test("int8 cores buy a higher rank than float32 ones", (t) => {
   const rank = (storage: "int8" | "float32"): number =>
     Math.max(...(planCompression({ ...KAGGLE, budgetBytes: 1e7, storage }).tables[2].shape?.ranks ?? []));

@@ -38,26 +38,28 @@ export async function compareEmbeddings(
 ): Promise<number> {
   const file = await ResultsFile.open(out);
   const interruption = watchSignals();
-  const labels = new Map<string, Float32Array>();
+  const firsts = new Map<string, { readonly labels: Float32Array; readonly rows: number }>();
   try {
     await withRuntime(machine, reporter, async (runtime) => {
       for (const folder of datasets) {
         // One data set in memory at a time.
         const data = await prepareData(folder, flags.largest);
-        const role = data.idOrder === "hash" ? "hashed" : labels.has(data.testRows) ? "further" : "first";
-        labels.set(data.testRows, data.testLabels);
+        const first = firsts.get(data.testRows);
+        const role = data.idOrder === "hash" ? "hashed" : first === undefined ? "first" : "further";
+        const { labels, rows } = first ?? { labels: data.testLabels, rows: comparedRows(data) };
+        firsts.set(data.testRows, { labels, rows });
         if (interruption.exitCode !== undefined) return;
         const bar = reporter.bar(data.name, countTrainings(flags, role), "trainings");
         const onResult = resultTeller(bar, data, reporter);
         const { cachePart } = flags;
         const runner: CellRunner = { runtime, plan: flags, cachePart, base, file, interruption, onResult };
-        await runCells(runner, data, role).finally(() => bar.stop());
+        await runCells(runner, data, role, rows).finally(() => bar.stop());
       }
     });
     const rows = await summarize(
       file.results,
       (result) => file.scoresOf(result),
-      (testRows) => labels.get(testRows),
+      (testRows) => firsts.get(testRows)?.labels,
     );
     printRows(rows, reporter);
     if (report !== undefined) await writeReport(rows, report, reporter);
@@ -66,6 +68,10 @@ export async function compareEmbeddings(
     await file.close();
   }
   return interruption.exitCode ?? 0;
+}
+
+function comparedRows({ compared, shape }: PreparedData): number {
+  return compared.reduce((sum, t) => sum + shape.cardinalities[t], 0);
 }
 
 /** Tells of finished trainings; those of an earlier call move the bar only. */

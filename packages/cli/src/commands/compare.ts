@@ -1,6 +1,6 @@
 import { basename, dirname } from "node:path";
 import { nodeDirectory } from "@tt-rec/tensor/node";
-import { formatBytes, formatRatio, formatTable } from "../output/format.ts";
+import { formatBytes, formatCount, formatRatio, formatTable } from "../output/format.ts";
 import type { Reporter } from "../output/reporter.ts";
 import { type RunRecord, readRunRecord } from "../run/run-record.ts";
 import { engineText } from "../run/with-runtime.ts";
@@ -26,6 +26,10 @@ export async function compare(runs: readonly string[], reportPath: string | unde
   const differ = new Set(engines).size > 1;
   const head = differ ? [...COMPARISON_HEAD, "engine"] : COMPARISON_HEAD;
   const rows = records.map((record, i) => (differ ? [...comparisonRow(record), engines[i]] : comparisonRow(record)));
+  const tests = records.map(({ test }) => `${formatCount(test.rows)} rows with a click rate of ${test.clickRate.toFixed(4)}`);
+  if (new Set(tests).size > 1) {
+    reporter.warning(`the runs were tested on different rows, so their metrics are no comparison: ${tests.join("; ")}`, {});
+  }
   reporter.line(formatTable(head, rows));
   for (const record of records) reporter.event("run", { ...record, curve: undefined, evaluations: undefined });
   if (reportPath === undefined) return;

@@ -1,13 +1,13 @@
 import { type Dataset, openDataset } from "@tt-rec/criteo-loader";
 import { type Dlrm, evaluate as evaluateModel, evaluateSlices, type Split } from "@tt-rec/dlrm";
 import { TtError } from "@tt-rec/tensor";
-import { nodeDirectory } from "@tt-rec/tensor/node";
 import type { EvaluateFlags } from "../options/command-options.ts";
 import type { ModelMachineSettings } from "../options/machine-options.ts";
 import { formatTable } from "../output/format.ts";
 import type { Reporter } from "../output/reporter.ts";
 import { checkColumns, loadModel } from "../run/load-model.ts";
 import { metricsText } from "../run/metrics-text.ts";
+import { openFolder } from "../run/open-folder.ts";
 import { withModelRuntime } from "../run/with-runtime.ts";
 
 /** Measures the model of a run on one split of a data set, and if asked on the slices of a column. */
@@ -18,7 +18,7 @@ export async function evaluate(
   machine: ModelMachineSettings,
   reporter: Reporter,
 ): Promise<void> {
-  const data = await openDataset(nodeDirectory(dataset));
+  const data = await openFolder(dataset, openDataset);
   const table = sliceBy === "" ? undefined : columnOf(data, sliceBy);
   await withModelRuntime(machine, reporter, async (runtime, tables) => {
     const model = await loadModel(runtime, run, which, tables);

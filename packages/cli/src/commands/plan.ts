@@ -1,10 +1,10 @@
 import { openDataset } from "@tt-rec/criteo-loader";
 import { TtError } from "@tt-rec/tensor";
-import { nodeDirectory } from "@tt-rec/tensor/node";
 import { KAGGLE_CARDINALITIES, planCompression, TERABYTE_CARDINALITIES } from "@tt-rec/tt-math";
 import { PLAN_OPTIONS, type PlanFlags } from "../options/command-options.ts";
 import { formatBytes, formatCount, formatRatio, formatTable } from "../output/format.ts";
 import type { Reporter } from "../output/reporter.ts";
+import { openFolder } from "../run/open-folder.ts";
 
 const PRESETS: Readonly<
   Record<PlanFlags["preset"], { readonly cardinalities: readonly number[]; readonly embeddingDim: number }>
@@ -59,9 +59,11 @@ function compareRanks({ cardinalities, embeddingDim }: PlanTables, flags: Partia
 /** What a budget buys, table by table. */
 function planBudget(facts: PlanTables, flags: Partial<PlanFlags>, reporter: Reporter): void {
   const { cardinalities, embeddingDim, histograms } = facts;
+  const { cacheStorage = PLAN_OPTIONS.cacheStorage.default } = flags;
   const plan = planCompression({
     embeddingDim,
     numEmbeddings: cardinalities,
+    cacheStorage,
     shapes: flags.shapes ?? PLAN_OPTIONS.shapes.default,
     ...(flags.budget !== undefined && { budgetBytes: flags.budget }),
     ...(flags.ratio !== undefined && { targetRatio: flags.ratio }),
@@ -87,9 +89,11 @@ function planBudget(facts: PlanTables, flags: Partial<PlanFlags>, reporter: Repo
     `${cardinalities.length} tables of ${embeddingDim} columns, ${formatBytes(plan.uncompressedBytes)} uncompressed:`,
   );
   if (rows.length > 0) reporter.line(formatTable(head, rows));
-  reporter.line(`${dense.length} smaller tables stay dense: ${formatBytes(denseBytes)}`);
   reporter.line(
-    `all tables: ${formatBytes(plan.bytes)}, ${formatRatio(plan.ratio)} smaller; float32 embeddings and cached rows only`,
+    `${dense.length} smaller ${dense.length === 1 ? "table stays" : "tables stay"} dense: ${formatBytes(denseBytes)}`,
+  );
+  reporter.line(
+    `all tables: ${formatBytes(plan.bytes)}, ${formatRatio(plan.ratio)} smaller; float32 embeddings and ${cacheStorage} cached rows only`,
   );
   if (histograms === undefined) reporter.line("no caches are planned: that needs a data set, which has counted its accesses");
   reporter.event("plan", { embeddingDim, ...plan });
@@ -111,6 +115,6 @@ async function tablesOf(
   }
   const columns = embeddingDim ?? PLAN_OPTIONS.embeddingDim.default;
   if (dataset === undefined) return { cardinalities: cardinalities ?? [], embeddingDim: columns };
-  const data = await openDataset(nodeDirectory(dataset));
+  const data = await openFolder(dataset, openDataset);
   return { cardinalities: data.cardinalities, embeddingDim: columns, histograms: await data.accessCounts() };
 }

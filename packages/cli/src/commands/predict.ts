@@ -8,6 +8,7 @@ import type { Reporter } from "../output/reporter.ts";
 import { encodeRows } from "../predict/encode-rows.ts";
 import { rawRows } from "../predict/raw-rows.ts";
 import { checkColumns, loadModel } from "../run/load-model.ts";
+import { openFolder } from "../run/open-folder.ts";
 import { withModelRuntime } from "../run/with-runtime.ts";
 
 /** What is scored, by what. */
@@ -29,10 +30,10 @@ export async function predict(
   machine: ModelMachineSettings,
   reporter: Reporter,
 ): Promise<void> {
-  const encoder = await openEncoder(nodeDirectory(dataset));
+  const encoder = await openFolder(dataset, openEncoder);
   const sources = await rawRows(files, schema, encoder.schema);
   // Where the probabilities go to the standard output, nothing else does.
-  const quiet = out === undefined ? { ...reporter, line: () => undefined } : reporter;
+  const quiet = out === undefined ? { ...reporter, line: () => undefined, event: () => undefined } : reporter;
   await withModelRuntime(machine, quiet, async (runtime, tables) => {
     const model = await loadModel(runtime, path, which, tables);
     checkColumns(model, encoder);
@@ -52,7 +53,7 @@ export async function predict(
       await nodeDirectory(dirname(out)).commit(basename(out), encoded(lines()));
       reporter.line(`${out}: ${formatCount(rows)} probabilities`);
     }
-    reporter.event("predicted", { rows, model: path });
+    quiet.event("predicted", { rows, model: path });
   });
 }
 

@@ -11,7 +11,7 @@ import {
   withNegatives,
 } from "@tt-rec/criteo-loader";
 import { logFile, type PrepareFilesOptions, prepareFiles, prepareInDuckdb, tableFile } from "@tt-rec/criteo-loader/node";
-import { TtError } from "@tt-rec/tensor";
+import { isTtError, TtError } from "@tt-rec/tensor";
 import { suggestShape } from "@tt-rec/tt-math";
 import type { SplitSetting } from "../options/split-option.ts";
 import { formatCount } from "../output/format.ts";
@@ -70,7 +70,11 @@ export async function prepare(
     if (schema === "") return prepareInDuckdb(logs, target, { ...options, schema: criteoSchema(flagMissing) });
     throw new TtError("E_OPTION", "--engine duckdb reads Criteo logs only; a log with --schema needs the native engine");
   };
-  const manifest = await work().finally(progress.stop);
+  const manifest = await work()
+    .catch((error: unknown) => {
+      throw inWordsOfFlags(error, target, schema);
+    })
+    .finally(progress.stop);
   const { rows, badRows, cardinalities } = manifest;
   reporter.line(
     `${target}: ${formatCount(rows.train)} training, ${formatCount(rows.validation)} validation, ${formatCount(rows.test)} test rows`,
@@ -79,6 +83,17 @@ export async function prepare(
     `${formatCount(cardinalities.reduce((a, b) => a + b, 0))} ids in ${cardinalities.length} tables; ${badRows} bad rows skipped`,
   );
   reporter.event("prepared", { target, rows, badRows, cardinalities });
+}
+
+/** Errors that a flag helps with say so. */
+function inWordsOfFlags(error: unknown, target: string, schema: string): unknown {
+  if (!isTtError(error)) return error;
+  const { code, message, where } = error;
+  if (code === "E_EXISTS") {
+    return new TtError(code, `${target} holds a data set; --replace writes over it`, { file: target }, { cause: error });
+  }
+  if (code !== "E_ROW" || schema !== "" || where.line !== 1) return error;
+  return new TtError(code, `${message}; a log that is not Criteo's needs --schema`, where, { cause: error });
 }
 
 /** The columns of a Criteo log. */

@@ -10,6 +10,7 @@ import type { Reporter } from "../output/reporter.ts";
 import { CurveRecorder, cacheTotals } from "../run/curve-recorder.ts";
 import { followRun } from "../run/follow-run.ts";
 import { metricsText } from "../run/metrics-text.ts";
+import { openFolder } from "../run/open-folder.ts";
 import { historyObserver, lineObserver, progressObserver } from "../run/run-observers.ts";
 import { type EvaluationPoint, type RunRecord, writeRunRecord } from "../run/run-record.ts";
 import { type StartedRun, startRun } from "../run/start-run.ts";
@@ -46,7 +47,7 @@ export async function train(
   reporter: Reporter,
 ): Promise<number> {
   const { dataset, out, resume, replace } = paths;
-  const data = await openDataset(nodeDirectory(dataset));
+  const data = await openFolder(dataset, openDataset);
   const target = nodeDirectory(out);
   if (!resume && !replace && (await target.list()).includes(CHECKPOINT_NAME)) {
     throw new TtError("E_EXISTS", `${out} holds a run; --resume goes on with it, --replace starts over`, { file: out });

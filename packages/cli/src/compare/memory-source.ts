@@ -1,6 +1,6 @@
 import type { Dataset } from "@tt-rec/criteo-loader";
 import type { Batch, BatchRequest, BatchSource, Split } from "@tt-rec/dlrm";
-import { createRng, TtError } from "@tt-rec/tensor";
+import { createRng, shuffleInPlace, TtError } from "@tt-rec/tensor";
 
 /** The ids of a table for all rows of a split. */
 interface Column {
@@ -96,25 +96,19 @@ export function memorySource(data: MemoryData): BatchSource {
       if (shuffle === "day") throw new TtError("E_OPTION", "data in memory have no days to shuffle within");
       if (dropNegatives > 0) throw new TtError("E_OPTION", "data in memory are taken whole; dropNegatives is not for them");
       const all = data[split];
-      const order = shuffle === false || shuffle === "none" ? undefined : permutation(all.rows, seed, epoch);
+      const order =
+        shuffle === false || shuffle === "none"
+          ? undefined
+          : shuffleInPlace(
+              Uint32Array.from({ length: all.rows }, (_, row) => row),
+              createRng(seed, epoch),
+            );
       for (let from = start * batchSize; from < all.rows; from += batchSize) {
         const to = Math.min(all.rows, from + batchSize);
         yield order === undefined ? slice(all, from, to) : gather(all, order.subarray(from, to));
       }
     },
   };
-}
-
-function permutation(count: number, seed: number, epoch: number): Uint32Array {
-  const rng = createRng(seed, epoch);
-  const order = Uint32Array.from({ length: count }, (_, index) => index);
-  for (let last = count - 1; last > 0; last--) {
-    const other = Math.floor(rng.uniform() * (last + 1));
-    const kept = order[last];
-    order[last] = order[other];
-    order[other] = kept;
-  }
-  return order;
 }
 
 function slice({ rows, labels, dense, columns }: Rows, from: number, to: number): Batch {

@@ -10,25 +10,36 @@ import { type SizedMethod, sizeMethod } from "./size-method.ts";
 export interface CellModel {
   readonly config: DlrmConfig;
   readonly sized: SizedMethod;
-  /** Bytes of the compared tables uncompressed. */
+  /** Bytes of the compared tables uncompressed, which budgets are shares of. */
   readonly uncompressedBytes: number;
   /** Bytes that they may take; null for a method of one size. */
   readonly budgetBytes: number | null;
 }
 
-/** The model of a cell: the base model of the settings, with the compared tables stored by the cell's method. */
+/**
+ * The model of a cell: the base model of the settings, with the compared tables stored by the cell's method. `uncompressedRows` are
+ * the rows of those tables where each id has its own, so that hashed ids get the bytes that the others get.
+ */
 export function modelOfCell(
   { method, embeddingDim, budget }: Cell,
   data: PreparedData,
+  uncompressedRows: number,
   base: TrainSettings,
   cachePart: number,
 ): CellModel {
   const { compared, counts, shape } = data;
   const rows = compared.map((t) => shape.cardinalities[t]);
-  const uncompressedBytes = rows.reduce((sum, n) => sum + 4 * n * embeddingDim, 0);
+  const uncompressedBytes = 4 * uncompressedRows * embeddingDim;
   const budgetBytes = budget === null ? null : Math.floor(uncompressedBytes / budget);
   const sized = sizeMethod(method, {
-    ...{ rows, counts: compared.map((t) => counts[t]), embeddingDim, shapes: base.ttShapes, cachePart },
+    ...{
+      rows,
+      counts: compared.map((t) => counts[t]),
+      embeddingDim,
+      shapes: base.ttShapes,
+      cachePart,
+      cacheStorage: base.cacheStorage,
+    },
     budgetBytes: budgetBytes ?? Number.POSITIVE_INFINITY,
   });
   const bottomMlp = base.bottomMlp.length > 0 ? base.bottomMlp.with(-1, embeddingDim) : [];

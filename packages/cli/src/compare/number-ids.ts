@@ -1,4 +1,4 @@
-import { createRng } from "@tt-rec/tensor";
+import { createRng, shuffleInPlace } from "@tt-rec/tensor";
 import type { Numbering } from "./methods.ts";
 
 /** Seed of random numberings: one for all runs, as a dictionary is one for all runs. */
@@ -15,19 +15,9 @@ export function numberIds(numbering: Numbering, counts: readonly ArrayLike<numbe
     const known = ids.subarray(1);
     // Of equally frequent ids the smaller one first.
     if (numbering === "frequency") known.sort((a, b) => table[b] - table[a] || a - b);
-    else shuffle(known, t);
+    else shuffleInPlace(known, createRng(SEED, t));
     const numbers = new Uint32Array(ids.length);
     for (const [number, id] of ids.entries()) numbers[id] = number;
     return numbers;
   });
-}
-
-function shuffle(ids: Uint32Array, stream: number): void {
-  const rng = createRng(SEED, stream);
-  for (let last = ids.length - 1; last > 0; last--) {
-    const other = Math.floor(rng.uniform() * (last + 1));
-    const kept = ids[last];
-    ids[last] = ids[other];
-    ids[other] = kept;
-  }
 }

@@ -2,8 +2,8 @@ import { basename, resolve } from "node:path";
 import { dictionaryBytes, openDataset } from "@tt-rec/criteo-loader";
 import type { BatchSource } from "@tt-rec/dlrm";
 import { sha256, TtError } from "@tt-rec/tensor";
-import { nodeDirectory } from "@tt-rec/tensor/node";
 import type { DataShape } from "../run/model-config.ts";
+import { openFolder } from "../run/open-folder.ts";
 import type { Cell } from "./cells.ts";
 import { type MemoryData, memorySource, readIntoMemory, renumbered } from "./memory-source.ts";
 import type { Numbering } from "./methods.ts";
@@ -37,7 +37,7 @@ export interface PreparedData {
 
 /** Reads a data set into memory. Throws `E_OPTION` without validation or test rows. */
 export async function prepareData(folder: string, largest: number): Promise<PreparedData> {
-  const data = await openDataset(nodeDirectory(folder));
+  const data = await openFolder(folder, openDataset);
   for (const split of ["validation", "test"] as const) {
     if (data.rows(split) === 0) throw new TtError("E_OPTION", `${folder} has no ${split} rows, and a comparison needs some`);
   }

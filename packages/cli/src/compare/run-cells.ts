@@ -34,11 +34,14 @@ export function countTrainings(plan: ComparisonPlan, role: DataRole): number {
   return cellsOf(plan, role).length * (trialsOf(plan).length + plan.seeds.length);
 }
 
-/** Tunes and runs all cells of a data set; what the file has already is not done again. Ends early after a signal. */
-export async function runCells(runner: CellRunner, data: PreparedData, role: DataRole): Promise<void> {
+/**
+ * Tunes and runs all cells of a data set; what the file has already is not done again. Ends early after a signal. Budgets are shares
+ * of tables of `uncompressedRows` rows in all.
+ */
+export async function runCells(runner: CellRunner, data: PreparedData, role: DataRole, uncompressedRows: number): Promise<void> {
   const { plan, base, cachePart, interruption } = runner;
   for (const cell of cellsOf(plan, role)) {
-    const model = modelOfCell(cell, data, base, cachePart);
+    const model = modelOfCell(cell, data, uncompressedRows, base, cachePart);
     const trials: Result[] = [];
     for (const rates of trialsOf(plan)) {
       if (interruption.exitCode !== undefined) return;

@@ -1,6 +1,6 @@
 import type { EmbeddingConfig } from "@tt-rec/dlrm";
 import { TtError } from "@tt-rec/tensor";
-import { planCompression, type ShapeRule, type TTShape } from "@tt-rec/tt-math";
+import { cachedRowBytes, planCompression, type RowStorage, type ShapeRule, type TTShape } from "@tt-rec/tt-math";
 import { allotHottest } from "./allot-hottest.ts";
 import type { Method } from "./methods.ts";
 
@@ -18,6 +18,8 @@ export interface SizeRequest {
   readonly shapes: ShapeRule;
   /** Share of the budget that the caches of cached TT tables get. */
   readonly cachePart: number;
+  /** How their rows are held. */
+  readonly cacheStorage: RowStorage;
 }
 
 /** How a method stores the tables within a budget. */
@@ -164,16 +166,11 @@ function ttEmbedding({ ranks, rowShape }: TTShape, shapes: ShapeRule): Embedding
   return { kind: "tt", ranks: ranks.slice(1, -1), ...(shapes === "compact" && { rowShape }) };
 }
 
-/** Bytes of a cached row and its id. */
-function cachedRowBytes(embeddingDim: number): number {
-  return 4 * embeddingDim + 4;
-}
-
 /** Cores in their part of the budget, cached rows in what they leave; one cached row a table at least. */
 function cachedWithin(request: SizeRequest): SizedMethod {
-  const { budgetBytes, cachePart, embeddingDim, rows } = request;
+  const { budgetBytes, cachePart, cacheStorage, embeddingDim, rows } = request;
   const cores = ttWithin(request, (1 - cachePart) * budgetBytes);
-  const rowBytes = cachedRowBytes(embeddingDim);
+  const rowBytes = cachedRowBytes(embeddingDim, cacheStorage);
   const cached = allotHottest(request.counts, Math.floor((budgetBytes - cores.bytes) / rowBytes));
   const bytes = cores.bytes + cached.reduce((sum, count) => sum + count * rowBytes, 0);
   const tables = cores.tables.map(({ embedding }, t) => ({ embedding, cacheRows: Math.min(rows[t], cached[t]) }));

@@ -1,8 +1,9 @@
 import type { Split } from "@tt-rec/dlrm";
-import type { CoreStorage, ShapeRule } from "@tt-rec/tt-math";
+import type { CoreStorage, RowStorage, ShapeRule } from "@tt-rec/tt-math";
 import type { GenerateOptions } from "../commands/generate.ts";
 import type { PrepareSettings } from "../commands/prepare.ts";
 import { type BytesSetting, bytesOption } from "./bytes-option.ts";
+import { CACHE_STORAGE } from "./cache-storage-option.ts";
 import { MACHINE_OPTIONS } from "./machine-options.ts";
 import {
   booleanOption,
@@ -108,6 +109,8 @@ export interface PlanFlags {
   readonly ratio: number;
   /** How row factors are chosen. */
   readonly shapes: ShapeRule;
+  /** How cached rows are held. */
+  readonly cacheStorage: RowStorage;
 }
 
 /** Flags of `plan`. */
@@ -120,6 +123,7 @@ export const PLAN_OPTIONS: OptionSpecs<PlanFlags> = {
   budget: bytesOption(0, "Bytes that all tables may take, such as 20MB: ranks, and with a data set caches, are chosen to fit"),
   ratio: numberOption(0, false, "The budget as a ratio: how many times smaller the tables get"),
   shapes: SHAPES,
+  cacheStorage: CACHE_STORAGE,
 };
 
 /** Flags of `evaluate`. */

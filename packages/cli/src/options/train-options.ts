@@ -1,6 +1,15 @@
-import type { CacheConfig, MlpInitializer, OptimizerKind, RankingMetric, TablePooling } from "@tt-rec/dlrm";
-import type { ShapeRule } from "@tt-rec/tt-math";
+import {
+  type CacheConfig,
+  type LossKind,
+  type MlpInitializer,
+  type OptimizerKind,
+  RANKING_METRICS,
+  type RankingMetric,
+  type TablePooling,
+} from "@tt-rec/dlrm";
+import type { RowStorage, ShapeRule } from "@tt-rec/tt-math";
 import { type BytesSetting, bytesOption } from "./bytes-option.ts";
+import { CACHE_STORAGE } from "./cache-storage-option.ts";
 import { EMBEDDINGS, type EmbeddingRule } from "./embedding-rules.ts";
 import {
   booleanOption,
@@ -27,6 +36,7 @@ export interface TrainSettings {
   readonly crossLayers: number;
   readonly crossRank: number;
   readonly mlpInitializer: MlpInitializer;
+  readonly loss: LossKind;
   readonly lossWeights: readonly [number, number];
   readonly embeddings: readonly EmbeddingRule[];
   readonly pooling: TablePooling;
@@ -41,6 +51,7 @@ export interface TrainSettings {
   readonly cacheWarmup: number | null;
   readonly cacheRefresh: number | null;
   readonly cachePolicy: NonNullable<CacheConfig["policy"]>;
+  readonly cacheStorage: RowStorage;
   readonly optimizer: OptimizerKind;
   readonly embeddingOptimizer: OptimizerKind | null;
   readonly learningRate: number;
@@ -99,7 +110,8 @@ export const TRAIN_OPTIONS: { readonly [name in keyof TrainSettings]: OptionSpec
   crossLayers: integerOption(3, 1, "For --interaction cross: layers"),
   crossRank: integerOption(512, 1, "For --interaction cross: rank of each layer's matrix"),
   mlpInitializer: choiceOption("dlrm", ["dlrm", "he"], "How the MLPs are drawn: as DLRM does, or He's W ~ N(0, 2 / in), b = 0"),
-  lossWeights: weightsOption("Factors of the loss of samples labelled 0 and 1"),
+  loss: choiceOption("bce", ["bce", "mse"], "What training minimises: binary cross-entropy, or the probability's squared error"),
+  lossWeights: weightsOption("For --loss bce: factors of the loss of samples labelled 0 and 1"),
   embeddings: EMBEDDINGS,
   pooling: choiceOption("sum", ["sum", "mean", "max"], "How the rows of several ids of a column are joined"),
   ttTables: integerOption(0, 0, "How many of the largest tables to store as TT-cores; 0 trains the uncompressed model"),
@@ -137,6 +149,7 @@ export const TRAIN_OPTIONS: { readonly [name in keyof TrainSettings]: OptionSpec
     ["resident", "semi-dynamic", "static"],
     "What a refresh loads from the cores: only rows that enter, by aged accesses; all, by accesses since the beginning (the paper); or none, for the rows accessed most in training stay",
   ),
+  cacheStorage: CACHE_STORAGE,
   optimizer: choiceOption("sgd", OPTIMIZERS, "Update rule of all parameters; rowWiseAdagrad means Adagrad for the MLPs"),
   embeddingOptimizer: optional(choiceOption("sgd", OPTIMIZERS, "Update rule of the tables (default: --optimizer)")),
   learningRate: numberOption(0.1, true, "Step length of the MLPs, and of all parts that have no other"),
@@ -175,7 +188,7 @@ export const TRAIN_OPTIONS: { readonly [name in keyof TrainSettings]: OptionSpec
   evaluateEvery: integerOption(0, 0, "Steps between evaluations on the validation rows; 0 evaluates after each epoch only"),
   bestBy: choiceOption(
     "none",
-    ["none", "auc", "accuracy", "logLoss"],
+    ["none", ...RANKING_METRICS],
     "Keeps the model of the best evaluation by this metric, and tests that one at the end; none tests the last",
   ),
   patience: integerOption(0, 0, "Stops after so many evaluations in a row that were not the best; 0 never stops for that reason"),

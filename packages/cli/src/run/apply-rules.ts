@@ -112,10 +112,10 @@ function ttTables(
   counts: AccessCounts | undefined,
 ): EmbeddingConfig[] {
   const { ranks, budget } = rule;
-  const { embeddingDim, ttShapes: shapes } = settings;
+  const { embeddingDim, ttShapes: shapes, cacheStorage } = settings;
   if (numEmbeddings.length === 0) return [];
   const plan = planCompression({
-    ...{ embeddingDim, numEmbeddings, shapes },
+    ...{ embeddingDim, numEmbeddings, shapes, cacheStorage },
     ...(budget === undefined
       ? { tables: numEmbeddings.length, ...(ranks !== undefined && { ranks }) }
       : { budgetBytes: budget, ...(counts && { histograms: tables.map((t) => counts[t]) }) }),
@@ -148,7 +148,12 @@ function cacheSizeOf({ cacheShare = 0, cacheRows = 0, cacheBytes = 0 }: Embeddin
 
 /** A cache of some size by the schedule and policy of the settings; none for 0 rows. */
 export function cacheOf(
-  { cacheWarmup, cacheRefresh, cachePolicy }: Pick<TrainSettings, "cacheWarmup" | "cacheRefresh" | "cachePolicy">,
+  {
+    cacheWarmup,
+    cacheRefresh,
+    cachePolicy,
+    cacheStorage,
+  }: Pick<TrainSettings, "cacheWarmup" | "cacheRefresh" | "cachePolicy" | "cacheStorage">,
   size: CacheSize,
 ): { readonly cache?: CacheConfig } {
   if (size.rows === 0) return {};
@@ -156,7 +161,8 @@ export function cacheOf(
     ...(cacheWarmup !== null && { warmupSteps: cacheWarmup }),
     ...(cacheRefresh !== null && { refreshEvery: cacheRefresh }),
   };
-  return { cache: { ...size, ...schedule, policy: cachePolicy } };
+  // What is the default stays out of the checkpoint.
+  return { cache: { ...size, ...schedule, policy: cachePolicy, ...(cacheStorage !== "float32" && { rowStorage: cacheStorage }) } };
 }
 
 /** How a TT table's cores are drawn, if that is not the default. */

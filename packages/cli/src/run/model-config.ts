@@ -25,7 +25,7 @@ export function needsCounts(settings: TrainSettings): boolean {
  * `planCompression` does.
  */
 export function modelConfig(settings: TrainSettings, data: DataShape, counts?: AccessCounts): DlrmConfig {
-  const { embeddingDim, bottomMlp, topMlp, pooling, mlpInitializer, lossWeights } = settings;
+  const { embeddingDim, bottomMlp, topMlp, pooling, mlpInitializer, loss, lossWeights } = settings;
   const { denseFeatures, tableNames, cardinalities } = data;
   const choices = applyRules(rulesOf(settings), data, settings, counts);
   const tables = choices.map(({ embedding, pooling: own = pooling }, t): TableConfig => {
@@ -38,6 +38,7 @@ export function modelConfig(settings: TrainSettings, data: DataShape, counts?: A
     ...{ denseFeatures, embeddingDim, bottomMlp: denseFeatures > 0 ? bottomMlp : [], topMlp, tables },
     ...(interaction && { interaction }),
     ...(mlpInitializer !== "dlrm" && { mlpInitializer }),
+    ...(loss !== "bce" && { loss }),
     ...((w0 !== 1 || w1 !== 1) && { lossWeights }),
   };
 }

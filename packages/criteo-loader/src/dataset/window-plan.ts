@@ -1,4 +1,4 @@
-import { createRng } from "@tt-rec/tensor";
+import { createRng, shuffleInPlace } from "@tt-rec/tensor";
 
 /** Record batches that are read together; rows are shuffled within them. */
 const SHUFFLED_WINDOW = 8;
@@ -52,15 +52,10 @@ export function planWindows(
   });
 }
 
-/** A random order of 0 … count - 1 (Fisher and Yates). */
+/** A random order of 0 … count - 1. */
 function permuted(count: number, seed: number): Uint32Array {
-  const rng = createRng(seed);
-  const order = Uint32Array.from({ length: count }, (_, index) => index);
-  for (let last = count - 1; last > 0; last--) {
-    const other = Math.floor(rng.uniform() * (last + 1));
-    const kept = order[last];
-    order[last] = order[other];
-    order[other] = kept;
-  }
-  return order;
+  return shuffleInPlace(
+    Uint32Array.from({ length: count }, (_, index) => index),
+    createRng(seed),
+  );
 }

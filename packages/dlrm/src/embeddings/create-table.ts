@@ -151,6 +151,13 @@ function createTTBag(
     ...(bytes !== undefined && { cacheBytes: bytes }),
     ...(share !== undefined && { cacheShare: share }),
   };
-  const bag = new CachedTTEmbeddingBag(runtime, { ...options, ...size, ...rest, ...(accessCounts && { accessCounts }) });
+  const bag = new CachedTTEmbeddingBag(runtime, {
+    ...options,
+    ...size,
+    ...rest,
+    // Drawn only where it is needed, lest the numbers of later tables change.
+    ...(cache.rowStorage === "int8" && { roundingSeed: rng.uint32() }),
+    ...(accessCounts && { accessCounts }),
+  });
   return { bag, cache: bag };
 }

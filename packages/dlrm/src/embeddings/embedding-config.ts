@@ -1,5 +1,5 @@
 import type { CachePolicyName } from "@tt-rec/tt-cache";
-import type { Initializer } from "@tt-rec/tt-math";
+import type { Initializer, RowStorage } from "@tt-rec/tt-math";
 
 /** An uncompressed table, drawn from U(−1/√n, 1/√n) as in DLRM. */
 export interface DenseEmbeddingConfig {
@@ -37,6 +37,8 @@ export interface CacheConfig {
   readonly refreshEvery?: number;
   /** How it takes new rows; default `resident`. */
   readonly policy?: CachePolicyName;
+  /** How its rows are held; default `float32`. `int8` has a byte an element and a scale a row. */
+  readonly rowStorage?: RowStorage;
 }
 
 /** The hashing trick: ids that are equal modulo `rows` share a row of a small uncompressed table. */

@@ -111,7 +111,7 @@ function restore(name: string, own: HostTensor, tensors: ReadonlyMap<string, Hos
     if (!isParameter(name)) return own;
     throw new TtError("E_MISMATCH", `the file has no tensor "${name}"`, { tensor: name });
   }
-  if (found.dtype !== "I8" && found.dtype !== "F16") return found;
+  if (found.dtype === own.dtype || (found.dtype !== "I8" && found.dtype !== "F16")) return found;
   return { dtype: "F32", shape: found.shape, data: restoreCore(name, found, tensors) };
 }
 

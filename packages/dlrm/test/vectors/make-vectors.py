@@ -118,6 +118,8 @@ class Model:
         embedded = [self.embed(table, bags) for table, bags in zip(self.config["tables"], batch["bags"])]
         click = self.mlp("top", self.interact(dense, embedded), len(TOP), torch.sigmoid).reshape(-1)
         labels = torch.tensor(batch["labels"])
+        if self.config.get("loss") == "mse":
+            return F.mse_loss(click, labels)
         losses = F.binary_cross_entropy(click, labels, reduction="none")
         return (losses * torch.tensor(self.config.get("lossWeights", [1.0, 1.0]))[labels.long()]).mean()
 
@@ -205,7 +207,7 @@ def weights_of(model):
     return {name: numbers(value) for name, value in model.parameters.items()}
 
 
-def write(name, about, interaction, embeddings, optimizer, several=True, loss_weights=None):
+def write(name, about, interaction, embeddings, optimizer, several=True, loss=None):
     tables = [
         {"name": f"t{i}", "numEmbeddings": rows, "embedding": embedding}
         for i, (rows, embedding) in enumerate(zip([5, 13, 11], embeddings))
@@ -217,7 +219,7 @@ def write(name, about, interaction, embeddings, optimizer, several=True, loss_we
         "topMlp": TOP,
         "tables": tables,
         "interaction": interaction,
-        **({"lossWeights": loss_weights} if loss_weights else {}),
+        **(loss or {}),
     }
     seed = sum(name.encode())
     model, batch = Model(config, seed), draw_batch(tables, several, seed + 1)
@@ -262,7 +264,8 @@ write("dot-sgd", "--arch-interaction-op=dot --loss-function=bce", DOT, [DENSE] *
 write("itself-adagrad", "--arch-interaction-itself --optimizer=adagrad", ITSELF, [DENSE] * 3, ADAGRAD)
 write("cat-sgd", "--arch-interaction-op=cat", CAT, [DENSE] * 3, SGD)
 write("cat-adagrad", "--arch-interaction-op=cat --optimizer=adagrad", CAT, [DENSE] * 3, ADAGRAD)
-write("wbce", "--loss-function=wbce --loss-weights=0.5-3.0", DOT, [DENSE] * 3, SGD, loss_weights=[0.5, 3.0])
+write("wbce", "--loss-function=wbce --loss-weights=0.5-3.0", DOT, [DENSE] * 3, SGD, loss={"lossWeights": [0.5, 3.0]})
+write("mse", "--loss-function=mse", DOT, [DENSE] * 3, SGD, loss={"loss": "mse"})
 write("rwsadagrad", "--optimizer=rwsadagrad", DOT, [DENSE, DENSE, mixed(3)], {"kind": "rowWiseAdagrad", "learningRate": 0.1})
 # On bags of several ids the reference multiplies sums where this project sums products.
 write("qr-mult-sgd", "--qr-flag --qr-operation=mult", DOT, [DENSE, qr("mult", 4), qr("mult", 3)], SGD, several=False)

@@ -55,6 +55,11 @@ export interface DenseKernels {
    */
   bceWithLogits(logits: Tensor, labels: Float32Array, gradient: Tensor, options?: LossOptions): Promise<number>;
   /**
+   * Mean squared error of the probabilities 1 / (1 + exp(-logits)) of `logits` [B] or [B, 1] against `labels` [B], and its
+   * gradient by the logits into `gradient` (their shape). Resolves to the loss.
+   */
+  mseWithLogits(logits: Tensor, labels: Float32Array, gradient: Tensor, options?: Pick<LossOptions, "samples">): Promise<number>;
+  /**
    * The products ⟨v_i, v_k⟩, k < i, of V vectors a sample, each given as [B, D], row by row of the strictly lower triangle
    * into `out` [B, V(V − 1)/2], with `self` k ≤ i and V(V + 1)/2 products; with `passThrough` behind a copy of the first vector.
    */

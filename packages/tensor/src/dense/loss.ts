@@ -31,6 +31,26 @@ export async function bceWithLogits(
   return z.length === 0 ? 0 : loss / samples;
 }
 
+/** The mean squared error of the probabilities, and its gradient by the logits. */
+export async function mseWithLogits(
+  logits: Tensor,
+  labels: Float32Array,
+  gradient: Tensor,
+  { samples = labels.length }: Pick<LossOptions, "samples"> = {},
+): Promise<number> {
+  assertSameSize("mseWithLogits", logits, { size: labels.length });
+  assertSameSize("mseWithLogits", logits, gradient);
+  const [z, dz] = [logits.data, gradient.data];
+  let loss = 0;
+  for (let i = 0; i < z.length; i++) {
+    const p = logistic(z[i]);
+    loss += (p - labels[i]) ** 2;
+    // 1 − p is 0 at a logit of 40 already, σ(−z) is not.
+    dz[i] = (2 * (p - labels[i]) * p * logistic(-z[i])) / samples;
+  }
+  return z.length === 0 ? 0 : loss / samples;
+}
+
 /** The branch keeps exp() from overflowing. */
 function logistic(z: number): number {
   if (z >= 0) return 1 / (1 + Math.exp(-z));

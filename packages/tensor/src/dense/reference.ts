@@ -12,7 +12,7 @@ import {
 } from "./check.ts";
 import { gemmNN, gemmNT, gemmTN } from "./gemm.ts";
 import type { DenseKernels, GemmLayout, GemmOptions, Update } from "./kernels.ts";
-import { bceWithLogits, sigmoid } from "./loss.ts";
+import { bceWithLogits, mseWithLogits, sigmoid } from "./loss.ts";
 
 const PRODUCTS = { nn: gemmNN, nt: gemmNT, tn: gemmTN } as const;
 
@@ -24,6 +24,7 @@ export const referenceKernels: DenseKernels = {
   biasReluBackward,
   sigmoid,
   bceWithLogits,
+  mseWithLogits,
   dotInteraction,
   dotInteractionBackward,
   multiplyAdd,

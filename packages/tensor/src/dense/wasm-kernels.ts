@@ -3,7 +3,7 @@ import type { Tensor } from "../tensor.ts";
 import { ruleNumbers, type UpdateRule } from "../update-rule.ts";
 import { assertSameSize, biasExtents, blockRows, checkUpdate, columnExtents, interactionExtents, slicesOf } from "./check.ts";
 import type { DenseKernels, GemmOptions, Update } from "./kernels.ts";
-import { bceWithLogits, sigmoid } from "./loss.ts";
+import { bceWithLogits, mseWithLogits, sigmoid } from "./loss.ts";
 import { wasmGemm } from "./wasm-gemm.ts";
 import { type KernelNumbers, loadKernels, offsetOf, taskOf } from "./wasm-tasks.ts";
 
@@ -26,6 +26,7 @@ export function createWasmKernels(host: KernelHost, module: KernelModule, engine
     biasReluBackward: (gradient, biasGradient, activation) => sumColumns(host, kernels, gradient, biasGradient, activation),
     sigmoid,
     bceWithLogits,
+    mseWithLogits,
     dotInteraction: (vectors, passThrough, out, self = false) =>
       interact(host, kernels.dotInteraction, vectors, passThrough, out, self),
     dotInteractionBackward: (vectors, passThrough, gradient, vectorGradients, self = false) =>

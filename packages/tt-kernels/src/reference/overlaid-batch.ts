@@ -1,6 +1,7 @@
-import type { Parameter, Runtime, Tensor } from "@tt-rec/tensor";
+import type { Runtime, Tensor } from "@tt-rec/tensor";
 import type { BagBatch } from "../batch.ts";
 import type { PhasedStep, SliceGradients } from "../embedding-bag.ts";
+import type { LaidRows } from "../int8-rows.ts";
 import { selectPositions } from "../lookup/lookup.ts";
 import type { OverlaidLookup } from "../lookup/overlay.ts";
 import type { TTCores } from "../tt-cores.ts";
@@ -8,7 +9,7 @@ import { referenceDenseBatch } from "./dense-batch.ts";
 import { referenceTTBatch } from "./tt-batch.ts";
 
 /** A batch of a TT table over which other rows are laid, in plain TypeScript: two batches of their own, whose outputs are added. */
-export function referenceOverlaidBatch(runtime: Runtime, cores: TTCores, laid: Parameter, overlaid: OverlaidLookup): BagBatch {
+export function referenceOverlaidBatch(runtime: Runtime, cores: TTCores, laid: LaidRows, overlaid: OverlaidLookup): BagBatch {
   const { lookup, slots, laid: above, below } = overlaid;
   const tt = referenceTTBatch(runtime, cores, selectPositions(lookup, below));
   const laidSlots = above.map((p) => slots[p]);

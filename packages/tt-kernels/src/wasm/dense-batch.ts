@@ -2,6 +2,7 @@ import {
   type KernelHost,
   type Lifetime,
   type Parameter,
+  type ParameterLayout,
   type Runtime,
   type Tensor,
   type UpdateRule,
@@ -21,7 +22,7 @@ import { poolOutputs } from "./tt-forward.ts";
 import { updateBy } from "./update-record.ts";
 
 /** A batch sorted by row: offsets in a memory. */
-interface SortedBatch extends BatchArrays {
+export interface SortedBatch extends BatchArrays {
   readonly order: number;
   readonly rowStarts: number;
   /** Distinct rows [uniqueRows]. */
@@ -181,12 +182,12 @@ export class WasmDenseBatch implements BagBatch {
 }
 
 /** Words of the record `Gather`. */
-function gatherWords(batch: SortedBatch, dim: number, outputs: number, rowGradients: number): number[] {
+export function gatherWords(batch: SortedBatch, dim: number, outputs: number, rowGradients: number): number[] {
   return [batch.order, batch.rowStarts, batch.outputOf, batch.coefficients, dim, outputs, rowGradients];
 }
 
 /** Sorts a batch by row in some memory. */
-function* sortBatch(host: KernelHost, reserve: Reserve, table: Parameter, lookup: Lookup): Phases<SortedBatch> {
+export function* sortBatch(host: KernelHost, reserve: Reserve, table: ParameterLayout, lookup: Lookup): Phases<SortedBatch> {
   const kernels = bagKernels(host);
   const arrays = copyLookup(host, reserve, lookup);
   const n = arrays.lookups;
@@ -196,7 +197,7 @@ function* sortBatch(host: KernelHost, reserve: Reserve, table: Parameter, lookup
   const order = reserve(4 * n);
   const rowStarts = reserve(4 * (n + 1));
   const unique = reserve(4 * (n + 1));
-  const extent = table.weights.shape[0];
+  const extent = table.shape[0];
   const record = writeRecord(host, reserve, [
     arrays.rows,
     n,

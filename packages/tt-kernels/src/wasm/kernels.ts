@@ -6,6 +6,7 @@ const NAMES = [
   "backwardNodes",
   "backwardRows",
   "computeRows",
+  "dequantizeRows",
   "expandOffsets",
   "extendNodes",
   "finishSums",
@@ -23,6 +24,7 @@ const NAMES = [
   "sumLast",
   "sumOfSquares",
   "transposeSlices",
+  "updateInt8Rows",
   "weightGradients",
 ] as const;
 

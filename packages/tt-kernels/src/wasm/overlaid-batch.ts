@@ -1,12 +1,14 @@
 import { type Parameter, type Runtime, type Tensor, type UpdateRule, validateUpdateRule } from "@tt-rec/tensor";
 import type { BagBatch } from "../batch.ts";
 import type { PhasedStep, SliceGradients } from "../embedding-bag.ts";
+import type { LaidRows } from "../int8-rows.ts";
 import type { Lookup } from "../lookup/lookup.ts";
 import type { OverlaidLookup } from "../lookup/overlay.ts";
 import { type Phases, runPhases, sideBySide } from "../phases.ts";
 import type { TTCores } from "../tt-cores.ts";
 import { copyFloats, copyWords, writeRecord } from "./batch-arrays.ts";
 import { WasmDenseBatch } from "./dense-batch.ts";
+import { type GatheredRows, WasmInt8Batch } from "./int8-batch.ts";
 import { bagKernels } from "./kernels.ts";
 import { taskOf, timeOf } from "./tasks.ts";
 import { WasmTTBatch } from "./tt-batch.ts";
@@ -18,15 +20,15 @@ import type { PlannedBatch } from "./tt-plan.ts";
  */
 export class WasmOverlaidBatch implements BagBatch {
   readonly #runtime: Runtime;
-  readonly #laid: Parameter;
+  readonly #laid: LaidRows;
   readonly #lookup: Lookup;
   readonly #slots: Uint32Array;
   readonly #tt: WasmTTBatch;
-  readonly #rows: WasmDenseBatch;
+  readonly #rows: WasmDenseBatch | WasmInt8Batch;
   /** The parts that have a position. */
   readonly #parts: readonly BagBatch[];
 
-  constructor(runtime: Runtime, cores: TTCores, laid: Parameter, overlaid: OverlaidLookup, training: boolean) {
+  constructor(runtime: Runtime, cores: TTCores, laid: LaidRows, overlaid: OverlaidLookup, training: boolean) {
     this.#runtime = runtime;
     this.#laid = laid;
     const { lookup, slots, laid: above, below } = overlaid;
@@ -36,7 +38,8 @@ export class WasmOverlaidBatch implements BagBatch {
     const { outputs, rows, offsets, coefficients } = lookup;
     this.#tt = new WasmTTBatch(runtime, cores, { outputs, rows, offsets, coefficients, positions: below }, training);
     const cached = { outputs, rows: slots, offsets, coefficients, positions: above };
-    this.#rows = new WasmDenseBatch(runtime, laid, runtime.host, cached);
+    this.#rows =
+      "weights" in laid ? new WasmDenseBatch(runtime, laid, runtime.host, cached) : new WasmInt8Batch(runtime, laid, cached);
     this.#parts = above.length === 0 ? [this.#tt] : below.length === 0 ? [this.#rows] : [this.#tt, this.#rows];
   }
 
@@ -58,7 +61,8 @@ export class WasmOverlaidBatch implements BagBatch {
     const { batch, rows } = yield* this.#tt.distinctRows();
     const [{ outputs }, dim] = [this.#lookup, this.#laid.sliceSize];
     const out = this.#runtime.rawScratch([outputs, dim]);
-    const words = [this.#overlay(batch, rows), batch.offsets, batch.coefficients, out.byteOffset];
+    const laid = this.#rows instanceof WasmInt8Batch ? yield* this.#rows.gather() : undefined;
+    const words = [this.#overlay(batch, rows, laid), batch.offsets, batch.coefficients, out.byteOffset];
     const nanoseconds = batch.positions * timeOf(dim, 4 * dim);
     const perOutput = nanoseconds / Math.max(1, outputs);
     const record = writeRecord(host, this.#reserve, words);
@@ -95,7 +99,8 @@ export class WasmOverlaidBatch implements BagBatch {
     const weights = this.#runtime.rawScratch([weightFactors.length]);
     const { batch, rows } = yield* this.#tt.distinctRows();
     const factors = copyFloats(host, this.#reserve, weightFactors);
-    const words = [this.#overlay(batch, rows), batch.outputOf, gradient.byteOffset, factors, weights.byteOffset];
+    const laid = this.#rows instanceof WasmInt8Batch ? yield* this.#rows.gather() : undefined;
+    const words = [this.#overlay(batch, rows, laid), batch.outputOf, gradient.byteOffset, factors, weights.byteOffset];
     const time = timeOf(2 * this.#laid.sliceSize);
     const record = writeRecord(host, this.#reserve, words);
     const task = taskOf(bagKernels(host).overlaidWeightGradients, record, weightFactors.length, time);
@@ -103,11 +108,12 @@ export class WasmOverlaidBatch implements BagBatch {
     return weights;
   }
 
-  /** The record that tells where the row of each position lies. */
-  #overlay({ rowOf }: PlannedBatch, rows: number): number {
+  /** The record that tells where the row of each position lies; `gathered` are the rows laid over the table where they are no floats. */
+  #overlay({ rowOf }: PlannedBatch, rows: number, gathered: GatheredRows | undefined): number {
     const { host } = this.#runtime;
-    const slots = copyWords(host, this.#reserve, this.#slots);
-    return writeRecord(host, this.#reserve, [rowOf, rows, slots, this.#laid.weights.byteOffset, this.#laid.sliceSize]);
+    const slots = gathered?.places ?? copyWords(host, this.#reserve, this.#slots);
+    const laid = gathered?.rows ?? (this.#laid as Parameter).weights.byteOffset;
+    return writeRecord(host, this.#reserve, [rowOf, rows, slots, laid, this.#laid.sliceSize]);
   }
 
   readonly #reserve = (byteLength: number): number => this.#runtime.reserve(byteLength);

@@ -3,7 +3,7 @@ import { type CoreStorage, storedBytes } from "../quantize/quantize-cores.ts";
 import { requirePositive } from "../shape/limits.ts";
 import { parameterCount, type TTShape } from "../shape/tt-shape.ts";
 import { fillKnapsack } from "./knapsack.ts";
-import { cachedRowBytes, ruledShape, type ShapeRule, type StoredTable, tableChoices } from "./table-choices.ts";
+import { cachedRowBytes, type RowStorage, ruledShape, type ShapeRule, type StoredTable, tableChoices } from "./table-choices.ts";
 
 /** Which tables of a model to compress, and how far: by rank, by bytes, or by a ratio. */
 export interface CompressionRequest {
@@ -25,6 +25,8 @@ export interface CompressionRequest {
   readonly shapes?: ShapeRule;
   /** How cores are stored; default `float32`. */
   readonly storage?: CoreStorage;
+  /** How cached rows are held; default `float32`. */
+  readonly cacheStorage?: RowStorage;
 }
 
 /** Size of one table in a plan. */
@@ -43,7 +45,7 @@ export interface PlannedTable {
   readonly bytes: number;
   /** Rows prod(p) − n that only the shape has; 0 for a dense table. */
   readonly paddingRows: number;
-  /** Hot rows to cache in float32. */
+  /** Hot rows to cache. */
   readonly cacheRows: number;
   /** Bytes of the cached rows and their ids. */
   readonly cacheBytes: number;
@@ -149,10 +151,12 @@ function bestChoices(
   budgetBytes: number,
 ): StoredTable[] {
   const { numEmbeddings, ranks = LARGEST_RANK, shapes = "suggested", storage = "float32", histograms } = request;
+  const { cacheStorage = "float32" } = request;
   requirePositive("ranks", ranks);
-  const choices = numEmbeddings.map((n, t) =>
-    tableChoices({ numEmbeddings: n, embeddingDim: dims[t], shapes, storage, histogram: histograms?.[t] }, ranks, chosen.has(t)),
-  );
+  const choices = numEmbeddings.map((n, t) => {
+    const stored = { shapes, storage, cacheStorage, histogram: histograms?.[t] };
+    return tableChoices({ numEmbeddings: n, embeddingDim: dims[t], ...stored }, ranks, chosen.has(t));
+  });
   const taken = fillKnapsack(choices, budgetBytes);
   if (taken !== undefined) return taken.map((k, t) => choices[t][k]);
   const least = choices.reduce((sum, list) => sum + Math.min(...list.map(({ bytes }) => bytes)), 0);
@@ -163,7 +167,7 @@ function bestChoices(
 }
 
 function plannedTable(
-  { numEmbeddings, storage = "float32" }: CompressionRequest,
+  { numEmbeddings, storage = "float32", cacheStorage }: CompressionRequest,
   index: number,
   embeddingDim: number,
   { shape, cacheRows }: StoredTable,
@@ -171,7 +175,7 @@ function plannedTable(
   const rows = numEmbeddings[index];
   const floats = rows * embeddingDim;
   const bytes = shape === undefined ? 4 * floats : storedBytes(shape, storage);
-  const cacheBytes = cacheRows * cachedRowBytes(embeddingDim);
+  const cacheBytes = cacheRows * cachedRowBytes(embeddingDim, cacheStorage);
   return {
     index,
     numEmbeddings: rows,

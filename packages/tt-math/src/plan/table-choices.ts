@@ -29,6 +29,8 @@ export interface TableFacts {
   readonly shapes: ShapeRule;
   /** How its cores are stored. */
   readonly storage: CoreStorage;
+  /** How cached rows are held. */
+  readonly cacheStorage: RowStorage;
   /** Accesses of each row; without them no cache is planned. */
   readonly histogram: ArrayLike<number> | undefined;
 }
@@ -36,14 +38,17 @@ export interface TableFacts {
 /** Ranks that a budget chooses from. */
 const RANKS: readonly number[] = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128];
 
-/** Bytes of a cached row: its numbers, and the id that finds it. */
-export function cachedRowBytes(embeddingDim: number): number {
-  return 4 * embeddingDim + 4;
+/** How rows of a cache are held: as floats, or as bytes with a scale a row. */
+export type RowStorage = "float32" | "int8";
+
+/** Bytes of a cached row as a deployed model needs it: its numbers, its scale if it has one, and the id that finds it. */
+export function cachedRowBytes(embeddingDim: number, storage: RowStorage = "float32"): number {
+  return (storage === "int8" ? embeddingDim + 4 : 4 * embeddingDim) + 4;
 }
 
 /** The shape of a table with three cores by a rule, at a rank bound. */
 export function ruledShape(
-  { numEmbeddings, embeddingDim, shapes }: Omit<TableFacts, "histogram" | "storage">,
+  { numEmbeddings, embeddingDim, shapes }: Pick<TableFacts, "numEmbeddings" | "embeddingDim" | "shapes">,
   rank: number,
 ): TTShape {
   const columnShape = suggestShape(embeddingDim, 3, { roundUp: false });
@@ -56,7 +61,7 @@ export function ruledShape(
  * captured share of the others. The dense one is the last.
  */
 export function tableChoices(facts: TableFacts, maxRank: number, compress: boolean): TableChoice[] {
-  const { numEmbeddings, embeddingDim, storage, histogram } = facts;
+  const { numEmbeddings, embeddingDim, storage, cacheStorage, histogram } = facts;
   const floats = numEmbeddings * embeddingDim;
   const dense: TableChoice = { bytes: 4 * floats, value: 1, cacheRows: 0 };
   if (!compress) return [dense];
@@ -68,7 +73,7 @@ export function tableChoices(facts: TableFacts, maxRank: number, compress: boole
     return caches.map(({ rows, hits }) => ({
       shape,
       cacheRows: rows,
-      bytes: bytes + rows * cachedRowBytes(embeddingDim),
+      bytes: bytes + rows * cachedRowBytes(embeddingDim, cacheStorage),
       value: hits + (1 - hits) * share,
     }));
   });

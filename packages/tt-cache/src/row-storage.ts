@@ -1,0 +1,25 @@
+import { mixBits, TtError } from "@tt-rec/tensor";
+import type { RowStorage } from "@tt-rec/tt-math";
+
+/** Throws `E_OPTION` unless the storage is known. */
+export function checkRowStorage(storage: RowStorage): void {
+  if (storage === "float32" || storage === "int8") return;
+  throw new TtError("E_OPTION", `rowStorage = "${storage}" is not known; known are float32, int8`);
+}
+
+/** Bytes of a row, without its optimizer state. */
+export function rowBytes(embeddingDim: number, storage: RowStorage): number {
+  return storage === "int8" ? embeddingDim + 4 : 4 * embeddingDim;
+}
+
+/** Keeps a seed of 0 and a first step of 0 from drawing 0. */
+const START = 0x9e3779b9;
+
+/**
+ * What the roundings of some rows are drawn from: seed, the number of the occasion, and the id of the row. So neither threads, nor the
+ * order of tables, nor a resumed run change a bit.
+ */
+export function roundingKeys(seed: number, occasion: number, ids: Uint32Array): Uint32Array {
+  const key = mixBits(mixBits(seed + START) + occasion);
+  return ids.map((id) => mixBits(key ^ mixBits(id + START)));
+}
