@@ -1,11 +1,12 @@
 import { Dlrm, type DlrmConfig, evaluate, type TTTableMaker, train } from "@tt-rec/dlrm";
 import { createRng, mixBits, Runtime } from "@tt-rec/tensor";
 import { quantile } from "@tt-rec/testing";
-import { CachedTTEmbeddingBag, type CachedTTEmbeddingBagOptions } from "@tt-rec/tt-cache";
+import { CachedTTEmbeddingBag, type CachedTTEmbeddingBagOptions, resolvePolicy } from "@tt-rec/tt-cache";
 import { TTEmbeddingBag } from "@tt-rec/tt-kernels";
 import { planCompression } from "@tt-rec/tt-math";
 import { int8RowsFor } from "./equal-bytes.ts";
 import { EnergyCachedBag } from "./gradient-energy.ts";
+import { Lookahead } from "./lookahead.ts";
 import type { Task } from "./task.ts";
 import type { Variant } from "./variants.ts";
 
@@ -41,6 +42,7 @@ export interface Outcome {
 export async function trainOnce(task: Task, choice: CacheChoice | undefined, seed: number, steps?: number): Promise<Outcome> {
   const runtime = await Runtime.create({ threads: 1 });
   const caches: CachedTTEmbeddingBag[] = [];
+  const ahead = choice?.variant.ahead === undefined ? undefined : new Lookahead(choice.variant.ahead);
   const counts = choice?.variant.counts === "known" ? await task.accessCounts() : undefined;
   const config = configOf(task);
   const cached = config.tables.flatMap(({ embedding }, table) => (embedding.kind === "tt" ? [table] : []));
@@ -66,7 +68,8 @@ export async function trainOnce(task: Task, choice: CacheChoice | undefined, see
         caches.push(bag.cache);
         return bag;
       }
-      const bag = new CachedTTEmbeddingBag(runtime, { ...sized, policy });
+      const own = ahead === undefined ? policy : ahead.policyFor(table, resolvePolicy(policy));
+      const bag = new CachedTTEmbeddingBag(runtime, { ...sized, policy: own });
       caches.push(bag);
       return bag;
     },
@@ -76,7 +79,8 @@ export async function trainOnce(task: Task, choice: CacheChoice | undefined, see
     const { batchSize, epochs, shuffle, optimizer } = task;
     const times: number[] = [];
     const before = process.cpuUsage();
-    for await (const event of train(model, task.source, { epochs, batchSize, shuffle, optimizer, seed })) {
+    const trained = ahead === undefined ? task.source : ahead.read(task.source);
+    for await (const event of train(model, trained, { epochs, batchSize, shuffle, optimizer, seed })) {
       if (event.kind !== "step") continue;
       times.push(event.milliseconds);
       if (times.length === steps) break;

@@ -11,6 +11,8 @@ export interface Variant {
   readonly counts?: "known";
   /** Rows are held as int8, as many as take the bytes that the share's rows take as float32: of what, is said here. */
   readonly int8?: EqualBytes;
+  /** Steps before its training at which a batch is counted. */
+  readonly ahead?: number;
 }
 
 /** Steps of warm-up, and between refreshes, where they are given. */
@@ -31,5 +33,6 @@ export const VARIANTS: readonly Variant[] = [
   { name: "static, known counts", policy: "static", schedule: AUTOMATIC, counts: "known" },
   { name: "resident, int8", policy: "resident", schedule: AUTOMATIC, int8: "training" },
   { name: "resident, int8, deployed", policy: "resident", schedule: AUTOMATIC, int8: "deployed" },
+  { name: "resident, 10 steps ahead", policy: "resident", schedule: AUTOMATIC, ahead: 10 },
   { name: "gradient-energy", policy: "gradient-energy", schedule: AUTOMATIC },
 ];

@@ -32,6 +32,28 @@ test("without a cache share there is no cache, and a share above 1 holds the who
   t.like(bytes.embedding, { cache: { rows: 1000, rowStorage: "int8" } });
 });
 
+test("a cache has one size: rows, at most all of the table's, bytes, or a share, by flags and by rules", (t) => {
+  const cacheBy = (settings: object) =>
+    modelConfig(resolveSettings({ ttTables: 1, ...settings }, {}), DATA).tables[1].embedding as object;
+  t.like(cacheBy({ cacheRows: 7 }), { cache: { rows: 7 } });
+  t.like(cacheBy({ cacheRows: 10_007 }), { cache: { rows: 10_000 } });
+  t.like(cacheBy({ cacheBytes: "3kB" }), { cache: { bytes: 3000 } });
+  t.false("cache" in cacheBy({ cacheRows: 0, cacheBytes: 0 }));
+  const byRule = (size: object) =>
+    modelConfig(resolveSettings({ embeddings: [{ kind: "tt", tables: ["b"], ranks: 4, ...size }] }, {}), DATA).tables[1]
+      .embedding;
+  t.like(byRule({ cacheRows: 7 }), { cache: { rows: 7 } });
+  t.like(byRule({ cacheBytes: "3 KiB" }), { cache: { bytes: 3072 } });
+  const message = "a cache has one size, but cacheShare 0.1 and cacheRows 7 are given";
+  t.throws(() => cacheBy({ cacheShare: 0.1, cacheRows: 7 }), { code: "E_OPTION", message });
+  t.throws(() => byRule({ cacheShare: 0.1, cacheRows: 7 }), { code: "E_OPTION", message });
+  t.throws(() => cacheBy({ cacheBytes: "much" }), { code: "E_OPTION", message: /a number of bytes/ });
+  t.throws(() => modelConfig(resolveSettings({ budget: 1000, cacheRows: 7 }, {}), DATA), {
+    code: "E_OPTION",
+    message: /--cache-rows/,
+  });
+});
+
 test("a data set without numbers gets a model without a bottom MLP, and too many TT tables are refused", (t) => {
   t.deepEqual(modelConfig(resolveSettings({}, {}), { ...DATA, denseFeatures: 0 }).bottomMlp, []);
   t.throws(() => modelConfig(resolveSettings({ ttTables: 4 }, {}), DATA), { code: "E_OPTION" });

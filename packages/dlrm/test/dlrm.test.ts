@@ -483,6 +483,23 @@ test.serial("another model's state is E_MISMATCH", async (t) => {
   await rejectsCode(t, "E_MISMATCH", model.load(await deeper.state()), /unknown tensor "bottom\.2\.weight"/);
 });
 
+test.serial(
+  "a cache starts with the accesses that are known of its own table's rows, and its size may be given in bytes or as a share",
+  async (t) => {
+    const counts = new Uint32Array(29);
+    counts.set([5, 9, 7], 11);
+    // Two rows of 6 columns with ids, accesses and 8 pairs of a map, and 2 of 29 rows.
+    for (const size of [{ rows: 2 }, { bytes: 4 * 2 * 8 + 8 * 8 }, { share: 0.07 }]) {
+      const config = smallConfig({ ...EMBEDDINGS.tt, cache: { ...size, policy: "static" } } as EmbeddingConfig);
+      const model = new Dlrm(runtime, config, createRng(1), { accessCounts: [new Uint32Array(7).fill(9), counts] });
+      const batch = randomBatch(config, 5, 1);
+      await model.train(batch, { kind: "sgd", learningRate: 0.1 });
+      t.deepEqual([...((await model.state()).get("table.large.cache.ids")?.data ?? [])], [12, 13], JSON.stringify(size));
+      model.dispose();
+    }
+  },
+);
+
 test.serial("a disposed model is refused with E_DISPOSED", async (t) => {
   const model = new Dlrm(runtime, MIXED, createRng(1));
   model.dispose();

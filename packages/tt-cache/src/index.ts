@@ -1,6 +1,6 @@
 export { AccessCounter } from "./access-counter.ts";
 export type { CacheMetrics } from "./cache-metrics.ts";
-export type { CachePolicy, CachePolicyName } from "./cache-policy.ts";
+export { type CachePolicy, type CachePolicyName, resolvePolicy } from "./cache-policy.ts";
 export type { CacheSizeOptions } from "./cache-size.ts";
 export { CachedTTEmbeddingBag, type CachedTTEmbeddingBagOptions } from "./cached-tt-embedding-bag.ts";
 export type { RankedRows } from "./rank-rows.ts";

@@ -43,7 +43,7 @@ export function modelOfCell(
     budgetBytes: budgetBytes ?? Number.POSITIVE_INFINITY,
   });
   const bottomMlp = base.bottomMlp.length > 0 ? base.bottomMlp.with(-1, embeddingDim) : [];
-  const plain = modelConfig({ ...base, embeddingDim, bottomMlp, embeddings: [], ttTables: 0, budget: 0, cacheShare: 0 }, shape);
+  const plain = modelConfig({ ...base, embeddingDim, bottomMlp, embeddings: [], ttTables: 0, budget: 0 }, shape);
   const tables = plain.tables.map((table, t) => {
     const own = sized.tables[compared.indexOf(t)];
     if (own === undefined) return table;
@@ -55,7 +55,7 @@ export function modelOfCell(
 /** The schedule of a cache, and how cores are drawn, are those of the settings. */
 function completed(embedding: EmbeddingConfig, cacheRows: number, base: TrainSettings): EmbeddingConfig {
   if (embedding.kind !== "tt") return embedding;
-  return { ...embedding, ...initializerOf(base), ...cacheOf(base, cacheRows) };
+  return { ...embedding, ...initializerOf(base), ...cacheOf(base, { rows: cacheRows }) };
 }
 
 /** A model needs two vectors a sample. Where removed columns leave fewer, all ids of a column share one row: it tells nothing either. */

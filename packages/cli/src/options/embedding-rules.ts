@@ -21,6 +21,10 @@ export interface EmbeddingRule {
   readonly budget?: BytesSetting;
   /** tt: share of the rows to keep in a cache; 0 means none. */
   readonly cacheShare?: number;
+  /** tt: rows of the cache of each table, in place of a share. */
+  readonly cacheRows?: number;
+  /** tt: bytes of the cached rows of each table and of their map, in place of a share. */
+  readonly cacheBytes?: BytesSetting;
   /** hash, hot-rows: rows that are kept. */
   readonly rows?: number;
   /** hash: scrambles ids before the remainder is taken. */
@@ -47,7 +51,7 @@ const FIELDS: Readonly<
 > = {
   dense: { oneOf: [], others: [] },
   removed: { oneOf: [], others: [] },
-  tt: { oneOf: ["ranks", "budget"], others: ["cacheShare"] },
+  tt: { oneOf: ["ranks", "budget"], others: ["cacheShare", "cacheRows", "cacheBytes"] },
   hash: { oneOf: ["rows"], others: ["seed"] },
   "quotient-remainder": { oneOf: ["collisions"], others: ["operation"] },
   "mixed-dimension": { oneOf: ["dimension", "temperature"], others: ["roundDimensions"] },
@@ -68,6 +72,11 @@ const SCHEMAS: { readonly [name in keyof EmbeddingRule]-?: object } = {
   ranks: { ...whole, description: "tt: rank bound" },
   budget: { ...bytesOption(0, "").schema, description: "tt: bytes for these tables, from which ranks and caches follow" },
   cacheShare: { type: "number", minimum: 0, description: "tt: share of the rows to keep in a cache" },
+  cacheRows: { type: "integer", minimum: 0, description: "tt: rows of the cache of each table, in place of a share" },
+  cacheBytes: {
+    ...bytesOption(0, "").schema,
+    description: "tt: bytes of the cached rows of each table and of their map, in place of a share",
+  },
   rows: { ...whole, description: "hash, hot-rows: rows that are kept" },
   seed: { type: "integer", description: "hash: scrambles ids before the remainder is taken" },
   collisions: { ...whole, description: "quotient-remainder: ids that share a quotient" },
@@ -120,6 +129,7 @@ function checkRule(path: string, value: unknown): EmbeddingRule {
   if (wrong !== undefined) fail(`has the key "${wrong}", which is not one of ${rule.kind}: ${known.join(", ")}`);
   if (oneOf.length > 0 && oneOf.filter((field) => rule[field] !== undefined).length !== 1)
     fail(`of kind ${rule.kind} needs ${oneOf.join(" or ")}`);
-  const { budget } = rule;
-  return budget === undefined ? rule : { ...rule, budget: bytesOption(0, "").parse(`${path}.budget`, budget) };
+  const bytesOf = (field: "budget" | "cacheBytes"): Partial<EmbeddingRule> =>
+    rule[field] === undefined ? {} : { [field]: bytesOption(0, "").parse(`${path}.${field}`, rule[field]) };
+  return { ...rule, ...bytesOf("budget"), ...bytesOf("cacheBytes") };
 }

@@ -46,6 +46,8 @@ export interface TrainSettings {
   readonly ttStandardDeviation: number | null;
   readonly budget: BytesSetting;
   readonly cacheShare: number;
+  readonly cacheRows: number;
+  readonly cacheBytes: BytesSetting;
   readonly cacheWarmup: number | null;
   readonly cacheRefresh: number | null;
   readonly cachePolicy: NonNullable<CacheConfig["policy"]>;
@@ -130,6 +132,11 @@ export const TRAIN_OPTIONS: { readonly [name in keyof TrainSettings]: OptionSpec
     0,
     true,
     "Share of a TT table's rows to keep in a cache of hot rows; 0 means no cache, the paper uses 0.0001",
+  ),
+  cacheRows: integerOption(0, 0, "Rows of the cache of each TT table, in place of --cache-share; 0 means that none are given"),
+  cacheBytes: bytesOption(
+    0,
+    "Bytes of the cached rows of each TT table and of their map, such as 1MB, in place of --cache-share; 0 means that none are given",
   ),
   cacheWarmup: optional(
     integerOption(0, 1, "Steps after which the cache fills (default: the first, or when its rows are stable)"),

@@ -9,6 +9,9 @@ import type { DataShape } from "./model-config.ts";
 /** Accesses of each row of each table. */
 export type AccessCounts = readonly ArrayLike<number>[];
 
+/** How large a cache is: rows, of which 0 mean none, or bytes. */
+export type CacheSize = Pick<CacheConfig, "rows" | "bytes">;
+
 /** How a table is stored. */
 export interface TableChoice {
   /** What it becomes. */
@@ -102,12 +105,13 @@ function embeddingsOf(
 
 /** Shapes that are the default's are left to it, so that they stay out of the checkpoint. */
 function ttTables(
-  { ranks, budget, cacheShare = 0 }: EmbeddingRule,
+  rule: EmbeddingRule,
   tables: readonly number[],
   numEmbeddings: readonly number[],
   settings: TrainSettings,
   counts: AccessCounts | undefined,
 ): EmbeddingConfig[] {
+  const { ranks, budget } = rule;
   const { embeddingDim, ttShapes: shapes, cacheStorage } = settings;
   if (numEmbeddings.length === 0) return [];
   const plan = planCompression({
@@ -119,10 +123,9 @@ function ttTables(
   return plan.tables.map(({ shape, numEmbeddings: n, cacheRows }): EmbeddingConfig => {
     if (shape === undefined) return { kind: "dense" };
     const own = { ...(shapes === "compact" && { rowShape: shape.rowShape }), ...initializerOf(settings) };
-    if (budget !== undefined) return { kind: "tt", ranks: shape.ranks.slice(1, -1), ...own, ...cacheOf(settings, cacheRows) };
-    // A share above 0 means a cache, however small the table.
-    const rows = cacheShare === 0 ? 0 : Math.min(n, Math.max(1, Math.round(cacheShare * n)));
-    return { kind: "tt", ranks: ranks ?? 1, ...own, ...cacheOf(settings, rows) };
+    if (budget !== undefined)
+      return { kind: "tt", ranks: shape.ranks.slice(1, -1), ...own, ...cacheOf(settings, { rows: cacheRows }) };
+    return { kind: "tt", ranks: ranks ?? 1, ...own, ...cacheOf(settings, cacheSizeOf(rule, n)) };
   });
 }
 
@@ -130,7 +133,20 @@ function hotRows(rows: number, counts: ArrayLike<number> | undefined): Embedding
   return { kind: "hot-rows", rows, ...(counts && { ids: hottestIds(counts, rows) }) };
 }
 
-/** A cache of so many rows by the schedule and policy of the settings; none for 0 rows. */
+/** Throws E_OPTION if a cache is given two sizes. */
+function cacheSizeOf({ cacheShare = 0, cacheRows = 0, cacheBytes = 0 }: EmbeddingRule, numEmbeddings: number): CacheSize {
+  const given = Object.entries({ cacheShare, cacheRows, cacheBytes }).filter(([, size]) => size > 0);
+  if (given.length > 1) {
+    const sizes = given.map(([name, size]) => `${name} ${size}`).join(" and ");
+    throw new TtError("E_OPTION", `a cache has one size, but ${sizes} are given`);
+  }
+  if (cacheBytes > 0) return { bytes: cacheBytes };
+  // A share above 0 means a cache, however small the table.
+  const rows = cacheShare > 0 ? Math.max(1, Math.round(cacheShare * numEmbeddings)) : cacheRows;
+  return { rows: Math.min(numEmbeddings, rows) };
+}
+
+/** A cache of some size by the schedule and policy of the settings; none for 0 rows. */
 export function cacheOf(
   {
     cacheWarmup,
@@ -138,15 +154,17 @@ export function cacheOf(
     cachePolicy,
     cacheStorage,
   }: Pick<TrainSettings, "cacheWarmup" | "cacheRefresh" | "cachePolicy" | "cacheStorage">,
-  rows: number,
+  size: CacheSize,
 ): { readonly cache?: CacheConfig } {
-  if (rows === 0) return {};
+  if (size.rows === 0) return {};
   const schedule = {
     ...(cacheWarmup !== null && { warmupSteps: cacheWarmup }),
     ...(cacheRefresh !== null && { refreshEvery: cacheRefresh }),
   };
   // What is the default stays out of the checkpoint.
-  return { cache: { rows, ...schedule, policy: cachePolicy, ...(cacheStorage !== "float32" && { rowStorage: cacheStorage }) } };
+  return {
+    cache: { ...size, ...schedule, policy: cachePolicy, ...(cacheStorage !== "float32" && { rowStorage: cacheStorage }) },
+  };
 }
 
 /** How a TT table's cores are drawn, if that is not the default. */

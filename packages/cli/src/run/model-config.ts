@@ -44,12 +44,16 @@ export function modelConfig(settings: TrainSettings, data: DataShape, counts?: A
 }
 
 /** The rules of the settings: those that were given, and then the one that the flags for TT tables stand for. */
-function rulesOf({ embeddings, budget, ttTables, ttRanks, cacheShare }: TrainSettings): readonly EmbeddingRule[] {
-  if (budget > 0 && (ttTables > 0 || cacheShare > 0)) {
-    throw new TtError("E_OPTION", "--budget chooses TT tables and caches itself; it goes without --tt-tables and --cache-share");
+function rulesOf(settings: TrainSettings): readonly EmbeddingRule[] {
+  const { embeddings, budget, ttTables, ttRanks, cacheShare, cacheRows, cacheBytes } = settings;
+  if (budget > 0 && (ttTables > 0 || cacheShare > 0 || cacheRows > 0 || cacheBytes > 0)) {
+    throw new TtError(
+      "E_OPTION",
+      "--budget chooses TT tables and caches itself; it goes without --tt-tables, --cache-share, --cache-rows and --cache-bytes",
+    );
   }
   if (budget > 0) return [...embeddings, { kind: "tt", budget }];
-  if (ttTables > 0) return [...embeddings, { kind: "tt", largest: ttTables, ranks: ttRanks, cacheShare }];
+  if (ttTables > 0) return [...embeddings, { kind: "tt", largest: ttTables, ranks: ttRanks, cacheShare, cacheRows, cacheBytes }];
   return embeddings;
 }
 

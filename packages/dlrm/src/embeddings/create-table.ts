@@ -145,10 +145,15 @@ function createTTBag(
   const options = { shape, cores: initializeCores(shape, rng, initializer), pooling };
   if (maker !== undefined) return { bag: maker.make(runtime, options) };
   if (cache === undefined) return { bag: new TTEmbeddingBag(runtime, options) };
-  const { rows: cacheRows, ...rest } = cache;
+  const { rows, bytes, share, ...rest } = cache;
+  const size = {
+    ...(rows !== undefined && { cacheRows: rows }),
+    ...(bytes !== undefined && { cacheBytes: bytes }),
+    ...(share !== undefined && { cacheShare: share }),
+  };
   const bag = new CachedTTEmbeddingBag(runtime, {
     ...options,
-    cacheRows,
+    ...size,
     ...rest,
     // Drawn only where it is needed, lest the numbers of later tables change.
     ...(cache.rowStorage === "int8" && { roundingSeed: rng.uint32() }),

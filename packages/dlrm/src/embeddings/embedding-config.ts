@@ -23,10 +23,14 @@ export interface TTEmbeddingConfig {
   readonly cache?: CacheConfig;
 }
 
-/** The cache of a TT table. */
+/** The cache of a TT table. Exactly one of `rows`, `bytes` and `share` says how large it is. */
 export interface CacheConfig {
   /** Most rows it can hold. */
-  readonly rows: number;
+  readonly rows?: number;
+  /** Bytes of its rows and of the map that finds them. */
+  readonly bytes?: number;
+  /** Share of the table's rows that it can hold, above 0 and at most 1. */
+  readonly share?: number;
   /** The cache fills at the end of this step. */
   readonly warmupSteps?: number;
   /** From then on it refreshes at the end of every step that is a multiple of this. */
