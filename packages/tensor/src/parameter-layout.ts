@@ -18,7 +18,10 @@ const STATE_PREFIXES: Readonly<Record<StatefulKind, string>> = {
 export const STATEFUL_KINDS: readonly StatefulKind[] = ["adagrad", "rowWiseAdagrad", "momentum", "adam"];
 
 /** Name, element type and shape of a tensor in a state. */
-export type TensorLayout = { readonly name: string } & Pick<HostTensor, "dtype" | "shape">;
+export interface TensorLayout extends Pick<HostTensor, "dtype" | "shape"> {
+  /** The tensor's name, alone in its state. */
+  readonly name: string;
+}
 
 /** Name and shape of trainable weights, and of the optimizer state that may belong to them, wherever the numbers live. */
 export class ParameterLayout {
