@@ -52,6 +52,10 @@ class EnergyScores implements RowCounter {
     for (const [id, score] of this.#scores) this.#scores.set(id, score / 2);
   }
 
+  apart(): never {
+    throw new Error("only ranked");
+  }
+
   *ranking(k: number): ReturnType<RowCounter["ranking"]> {
     yield this.#scores.size;
     const best = [...this.#scores].sort(([a, x], [b, y]) => y - x || a - b).slice(0, k);

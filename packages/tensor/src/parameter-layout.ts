@@ -19,7 +19,7 @@ export const STATEFUL_KINDS: readonly StatefulKind[] = ["adagrad", "rowWiseAdagr
 
 /** Name, element type and shape of a tensor in a state. */
 export interface TensorLayout extends Pick<HostTensor, "dtype" | "shape"> {
-  /** The tensor's name, alone in its state. */
+  /** Name in the state. */
   readonly name: string;
 }
 
@@ -29,15 +29,13 @@ export class ParameterLayout {
   readonly name: string;
   /** Extents of the weights; the first axis counts slices (table rows, core slices), which can be updated one by one. */
   readonly shape: readonly number[];
+  /** Elements of one slice. */
+  readonly sliceSize: number;
 
   constructor(name: string, shape: readonly number[]) {
     this.name = name;
     this.shape = shape;
-  }
-
-  /** Elements of one slice. */
-  get sliceSize(): number {
-    return this.shape.slice(1).reduce((a, b) => a * b, 1);
+    this.sliceSize = shape.slice(1).reduce((a, b) => a * b, 1);
   }
 
   /** Bytes of the weights alone. */

@@ -17,7 +17,9 @@ export interface Lifetime {
 /** Number of elements of a tensor of this shape; an empty shape is a scalar. Throws `E_SHAPE` on a bad extent. */
 export function sizeOfShape(shape: readonly number[]): number {
   let size = 1;
-  for (const [axis, extent] of shape.entries()) {
+  // Counted by hand, since every scratch tensor comes this way.
+  for (let axis = 0; axis < shape.length; axis++) {
+    const extent = shape[axis];
     if (!Number.isSafeInteger(extent) || extent < 0) {
       throw new TtError("E_SHAPE", `shape[${axis}] = ${extent} is not a whole number of at least 0`);
     }

@@ -4,6 +4,12 @@ interface RankedRows {
   readonly counts: Uint32Array;
 }
 
+/** Counts of some ids, and those of all others. */
+interface CountsApart {
+  readonly counts: Uint32Array;
+  readonly others: RankedRows;
+}
+
 /** Work in pieces, which yields the cost of each. */
 type SpreadWork<T> = Generator<number, T, undefined>;
 
@@ -15,6 +21,7 @@ interface Counts<State> {
   add(id: number, count: number): void;
   count(id: number): number;
   aging(): SpreadWork<void>;
+  apart(some: Uint32Array): SpreadWork<CountsApart>;
   ranking(k: number): SpreadWork<RankedRows>;
   state(): State;
   load(state: State, numEmbeddings: number): void;
@@ -78,6 +85,10 @@ class ForgetfulCounter<State> implements Counts<State> {
 
   aging(): SpreadWork<void> {
     return this.#counts.aging();
+  }
+
+  apart(some: Uint32Array): SpreadWork<CountsApart> {
+    return this.#counts.apart(some);
   }
 
   ranking(k: number): SpreadWork<RankedRows> {

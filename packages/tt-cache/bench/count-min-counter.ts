@@ -59,6 +59,14 @@ export class CountMinCounter implements RowCounter {
     this.#least >>>= 1;
   }
 
+  *apart(some: Uint32Array): ReturnType<RowCounter["apart"]> {
+    yield this.#list.size;
+    const out = new Set(some);
+    const ids = Uint32Array.from([...this.#list].filter((id) => !out.has(id)));
+    const countsOf = (each: Uint32Array): Uint32Array => each.map((id) => this.count(id));
+    return { counts: countsOf(some), others: { ids, counts: countsOf(ids) } };
+  }
+
   *ranking(k: number): ReturnType<RowCounter["ranking"]> {
     yield this.#list.size;
     const ids = Uint32Array.from(this.#ranked().slice(0, k));

@@ -3,11 +3,13 @@ import { Runtime } from "@tt-rec/tensor";
 import { measureCrossover } from "./crossover.ts";
 import { measureHitRates } from "./hit-rates.ts";
 import { measureRefreshes } from "./refresh.ts";
+import { measureRowStorage } from "./row-storage.ts";
 
 const runtime = await Runtime.create();
 const parts: Readonly<Record<string, () => Promise<void>>> = {
   crossover: () => measureCrossover(runtime),
   refresh: () => measureRefreshes(runtime),
+  rows: () => measureRowStorage(runtime),
   "hit-rates": measureHitRates,
 };
 const asked = process.argv.slice(2);

@@ -13,11 +13,13 @@ export interface TraceOptions {
   readonly drift: number;
   readonly hot: number;
   readonly period: number;
+  /** Default 1. */
+  readonly seed?: number;
 }
 
 /** Row ids by a power law over a random order of the rows, which drifts. */
-export function drawTrace({ rows, lookups, exponent, drift, hot, period }: TraceOptions): Uint32Array {
-  const rng = createRng(1);
+export function drawTrace({ rows, lookups, exponent, drift, hot, period, seed = 1 }: TraceOptions): Uint32Array {
+  const rng = createRng(seed);
   const draw = powerLawRanks(rows, exponent, () => rng.uniform());
   const rowOf = Uint32Array.from({ length: rows }, (_, rank) => rank);
   const swap = (a: number, b: number): void => {

@@ -1,8 +1,9 @@
 import { IdIndex, type NamedTensors, TtError } from "@tt-rec/tensor";
 import type { RankedRows } from "./rank-rows.ts";
-import type { RowCounter } from "./row-counter.ts";
+import type { CountsApart, RowCounter } from "./row-counter.ts";
 import { finish, inBlocks, SEARCH, type SpreadWork } from "./spread-work.ts";
 import { checkIds, readVector, vectorOf } from "./state-vectors.ts";
+import { takeApart } from "./take-apart.ts";
 import { mostCounted } from "./top-rows.ts";
 
 const MAX_COUNT = 0xffffffff;
@@ -85,6 +86,10 @@ export class AccessCounter implements RowCounter {
 
   ranking(k: number): SpreadWork<RankedRows> {
     return mostCounted(this.ids, this.counts, k);
+  }
+
+  apart(some: Uint32Array): SpreadWork<CountsApart> {
+    return takeApart(this.ids, this.counts, some, (id) => this.#index.numberOf(id));
   }
 
   /** The ids in order of first access, and their counts. */

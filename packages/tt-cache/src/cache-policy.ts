@@ -1,4 +1,4 @@
-import { TtError } from "@tt-rec/tensor";
+import { type Runtime, TtError } from "@tt-rec/tensor";
 import { AccessCounter } from "./access-counter.ts";
 import { exchangeRows } from "./exchange-rows.ts";
 import type { RowCounter } from "./row-counter.ts";
@@ -17,8 +17,8 @@ export interface CachePolicy {
    * policy needs that cannot correct an early choice without a loss.
    */
   readonly fills: "at once" | "when stable";
-  /** Makes the counter of a cache that can hold `capacity` rows; each cache has its own. */
-  createCounter(capacity: number): RowCounter;
+  /** Makes the counter of a cache that can hold `capacity` rows; each cache has its own. A runtime may lend its heap and kernels. */
+  createCounter(capacity: number, runtime?: Runtime): RowCounter;
   /**
    * Finds the distinct rows that a cache is to hold after a refresh, at most `capacity`; `held` are those that it holds. Its last piece
    * of work may age the counter, in which nothing is counted meanwhile.
@@ -39,7 +39,7 @@ export type CachePolicyName = "resident" | "semi-dynamic" | "static";
  * Under `resident`, counts are halved at a refresh once they sum to this many accesses a cached row. Fewer follow a drift faster,
  * more tell rows apart that are accessed almost alike.
  */
-const AGE = 33;
+const AGE = 40;
 
 /** Counted ids a cached row under `resident` and `static`: with 4, hit rates of the benchmark's traces are within 0.001 of those by exact counts. */
 const PLACES_PER_ROW = 4;
@@ -47,7 +47,7 @@ const PLACES_PER_ROW = 4;
 const RESIDENT: CachePolicy = {
   keepsRows: true,
   fills: "at once",
-  createCounter: (capacity) => new SetCounter(PLACES_PER_ROW * capacity),
+  createCounter: (capacity, runtime) => new SetCounter(PLACES_PER_ROW * capacity, runtime),
   *selectRows(counter, capacity, held) {
     const rows = yield* exchangeRows(counter, capacity, held);
     if (counter.total >= AGE * capacity) yield* counter.aging();
@@ -65,7 +65,7 @@ const SEMI_DYNAMIC: CachePolicy = {
 const STATIC: CachePolicy = {
   keepsRows: true,
   fills: "when stable",
-  createCounter: (capacity) => new SetCounter(PLACES_PER_ROW * capacity),
+  createCounter: (capacity, runtime) => new SetCounter(PLACES_PER_ROW * capacity, runtime),
   *selectRows(counter, capacity, held) {
     return held.length > 0 ? held : yield* mostCountedRows(counter, capacity);
   },

@@ -133,7 +133,7 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
     if (accessCounts !== undefined && accessCounts.length !== shape.numEmbeddings) {
       throw new TtError("E_OPTION", `accessCounts has ${accessCounts.length} elements, the table ${shape.numEmbeddings} rows`);
     }
-    this.#newChooser = (counts) => new RowChooser(policy, options, cacheRows, counts);
+    this.#newChooser = (counts) => new RowChooser(policy, options, cacheRows, counts, runtime);
     this.#chooser = this.#newChooser(accessCounts);
     this.numEmbeddings = shape.numEmbeddings;
     this.embeddingDim = shape.embeddingDim;
@@ -214,9 +214,16 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
     checkStorage(state, this.#storage);
     const { parameters, own } = splitState(state, this.#cache.rows.stateNames);
     const chooser = this.#newChooser();
-    const slots = readCacheState(own, chooser, this.#cache.capacity, this.numEmbeddings);
-    // The TT bag checks the parameters before it writes.
-    await this.#tt.load(parameters);
+    let slots: ReturnType<typeof readCacheState>;
+    try {
+      slots = readCacheState(own, chooser, this.#cache.capacity, this.numEmbeddings);
+      // The TT bag checks the parameters before it writes.
+      await this.#tt.load(parameters);
+    } catch (error) {
+      chooser.dispose();
+      throw error;
+    }
+    this.#chooser.dispose();
     this.#cache.assign(slots.ids, slots.accesses);
     this.#cache.seed = slots.roundingSeed ?? this.#cache.seed;
     this.#entering = slots.entering;
@@ -236,6 +243,7 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
   dispose(): void {
     this.#tt.dispose();
     this.#cache.dispose();
+    this.#chooser.dispose();
   }
 
   *#prepare(plan: Plan, gradient: Tensor): Phases<PhasedStep> {

@@ -1,49 +1,58 @@
-import { areAmong } from "./id-set.ts";
-import { type RankedRows, rankRows } from "./rank-rows.ts";
+import type { RankedRows } from "./rank-rows.ts";
 import type { RowCounter } from "./row-counter.ts";
-import { inBlocks, SEARCH, type SpreadWork } from "./spread-work.ts";
+import { inBlocks, type SpreadWork } from "./spread-work.ts";
+import { mostCounted } from "./top-rows.ts";
 
 /** How much more a row must be counted than one that it replaces, in standard deviations of the difference of two counts. */
 const MARGIN = 1;
 
+/** Share of a cache's rows that one refresh exchanges at most, so that few have to be ranked; the next one goes on. */
+const MOST = 0.1;
+
 /**
  * The held rows, of which the least counted make way for others that are counted more by `MARGIN` standard deviations: differences
- * of chance would exchange rows for nothing, and with them what they have learned.
+ * of chance would exchange rows for nothing, and with them what they have learned. The others come last, the most counted first.
  */
 export function* exchangeRows(counter: RowCounter, capacity: number, held: Uint32Array): SpreadWork<Uint32Array> {
-  // Among twice as many as the cache can hold there are enough that it does not hold.
-  const newcomers = yield* without(yield* counter.ranking(2 * capacity), held);
-  const heldCounts = new Uint32Array(held.length);
-  yield* inBlocks(held.length, SEARCH, (begin, end) => {
-    for (let i = begin; i < end; i++) heldCounts[i] = counter.count(held[i]);
-  });
-  // Ranked so that the answer does not depend on slots; those that leave are the last.
-  const staying = yield* rankRows(held, heldCounts);
   const room = capacity - held.length;
+  const most = Math.min(held.length, Math.ceil(MOST * capacity));
+  const { counts, others } = yield* counter.apart(held);
+  const newcomers = yield* mostCounted(others.ids, others.counts, room + most);
+  const leaving = yield* leastCounted(held, counts, most);
   let leave = 0;
-  while (leave < held.length && room + leave < newcomers.ids.length) {
-    const [count, least] = [newcomers.counts[room + leave], staying.counts[held.length - 1 - leave]];
+  while (leave < most && room + leave < newcomers.ids.length) {
+    const [count, least] = [newcomers.counts[room + leave], leaving.counts[leave]];
     if (count - least <= MARGIN * Math.sqrt(count + least)) break;
     leave++;
   }
-  const stay = held.length - leave;
-  const rows = new Uint32Array(Math.min(capacity, stay + newcomers.ids.length));
-  rows.set(staying.ids.subarray(0, stay));
-  rows.set(newcomers.ids.subarray(0, rows.length - stay), stay);
+  const entering = newcomers.ids.subarray(0, room + leave);
+  const rows = new Uint32Array(held.length - leave + entering.length);
+  const [lastId, lastCount] = leave === 0 ? [0, -1] : [leaving.ids[leave - 1], leaving.counts[leave - 1]];
+  let stay = 0;
+  yield* inBlocks(held.length, 1, (begin, end) => {
+    for (let i = begin; i < end; i++) {
+      const leaves = counts[i] < lastCount || (counts[i] === lastCount && held[i] >= lastId);
+      if (!leaves) rows[stay++] = held[i];
+    }
+  });
+  rows.set(entering, stay);
   return rows;
 }
 
-/** Ranked rows but for some. */
-function* without({ ids, counts }: RankedRows, some: Uint32Array): SpreadWork<RankedRows> {
-  const isOut = yield* areAmong(ids, some);
-  const rest = { ids: new Uint32Array(ids.length), counts: new Uint32Array(ids.length) };
-  let next = 0;
+/** The `k` least counted of distinct ids, the least counted first, equal ones by the larger id, so that the answer does not depend on slots. */
+function* leastCounted(ids: Uint32Array, counts: Uint32Array, k: number): SpreadWork<RankedRows> {
+  const above = { ids: ids.slice(), counts: counts.slice() };
+  let most = 0;
+  yield* inBlocks(counts.length, 1, (begin, end) => {
+    for (let i = begin; i < end; i++) most = Math.max(most, counts[i]);
+  });
+  // The same question upside down; no count may be 0 there.
   yield* inBlocks(ids.length, 1, (begin, end) => {
     for (let i = begin; i < end; i++) {
-      if (isOut[i] === 1) continue;
-      rest.ids[next] = ids[i];
-      rest.counts[next++] = counts[i];
+      above.ids[i] = ~ids[i];
+      above.counts[i] = most - counts[i] + 1;
     }
   });
-  return { ids: rest.ids.subarray(0, next), counts: rest.counts.subarray(0, next) };
+  const ranked = yield* mostCounted(above.ids, above.counts, k);
+  return { ids: ranked.ids.map((id) => ~id), counts: ranked.counts.map((count) => most - count + 1) };
 }

@@ -5,7 +5,7 @@ export type { CacheSizeOptions } from "./cache-size.ts";
 export { CachedTTEmbeddingBag, type CachedTTEmbeddingBagOptions } from "./cached-tt-embedding-bag.ts";
 export type { RankedRows } from "./rank-rows.ts";
 export type { RefreshScheduleOptions } from "./refresh-schedule.ts";
-export type { RowCounter } from "./row-counter.ts";
+export type { CountsApart, RowCounter } from "./row-counter.ts";
 export { SetCounter } from "./set-counter.ts";
 export { type SimulationOptions, type SimulationResult, simulateCache } from "./simulate-cache.ts";
 export type { SpreadWork } from "./spread-work.ts";

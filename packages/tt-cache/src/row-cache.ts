@@ -138,11 +138,7 @@ export class RowCache {
   }
 
   #keysOf(slots: Uint32Array, occasion: number): Uint32Array {
-    return roundingKeys(
-      this.seed,
-      occasion,
-      slots.map((slot) => this.#ids[slot]),
-    );
+    return roundingKeys(this.seed, occasion, slots, this.#ids);
   }
 
   #free(slot: number, count: CountAccesses): void {

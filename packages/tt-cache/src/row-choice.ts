@@ -51,7 +51,7 @@ export interface ChoiceProgress {
  */
 export class RowChoice {
   readonly #basis: ChoiceBasis;
-  readonly #accesses: Uint32Array;
+  #accesses: Uint32Array;
   #counted: number;
   #pieces: number;
   #rows: Uint32Array | undefined;
@@ -67,12 +67,14 @@ export class RowChoice {
     this.#rows = rows;
   }
 
+  /** Bytes of what it saves of itself; the arrays of a piece of work are not among them. */
+  get bytes(): number {
+    return this.#accesses.byteLength + (this.#rows?.byteLength ?? 0);
+  }
+
   /** What it takes to go on. */
   get progress(): ChoiceProgress {
-    const isCounted = this.#counted === this.#accesses.length;
-    const accesses = isCounted ? new Uint32Array(0) : this.#accesses;
-    const counted = isCounted ? 0 : this.#counted;
-    return { accesses, counted, pieces: this.#pieces, ...(this.#rows && { rows: this.#rows }) };
+    return { accesses: this.#accesses, counted: this.#counted, pieces: this.#pieces, ...(this.#rows && { rows: this.#rows }) };
   }
 
   /** Goes on until about so much work is done. Returns the rows at the end. */
@@ -90,6 +92,7 @@ export class RowChoice {
       if (this.#accesses[slot] > 0) this.#basis.counter.add(ids[slot], this.#accesses[slot]);
     }
     this.#counted = end;
+    if (end === this.#accesses.length) [this.#accesses, this.#counted] = [new Uint32Array(0), 0];
     return budget - cost;
   }
 
@@ -130,7 +133,14 @@ function heldIds({ ids }: Slots): Uint32Array {
 
 function* planRows({ policy, candidates }: ChoiceBasis, slots: Slots, rows: Uint32Array): SpreadWork<ChosenRows> {
   const slotsOf = new Uint32Array(rows.length);
-  yield* inBlocks(rows.length, SEARCH, (begin, end) => slotsOf.set(slots.slotsOf(rows.subarray(begin, end)), begin));
+  // Rows that stay mostly come first, in the order of their slots; the others are searched for.
+  let found = 0;
+  yield* inBlocks(slots.ids.length, 1, (begin, end) => {
+    for (let slot = begin; slot < end; slot++) if (slots.ids[slot] === rows[found]) slotsOf[found++] = slot;
+  });
+  const others = rows.subarray(found);
+  const slotsOfOthers = slotsOf.subarray(found);
+  yield* inBlocks(others.length, SEARCH, (begin, end) => slotsOfOthers.set(slots.slotsOf(others.subarray(begin, end)), begin));
   const entering = yield* planEntering(rows, slotsOf, policy.keepsRows);
   const held = countHeld(slotsOf);
   const kept = candidates === undefined ? held : (yield* areAmong(rows, candidates)).reduce((sum, is) => sum + is, 0);

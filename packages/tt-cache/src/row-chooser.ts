@@ -1,8 +1,8 @@
-import type { NamedTensors } from "@tt-rec/tensor";
+import type { NamedTensors, Runtime } from "@tt-rec/tensor";
 import { AccessLog } from "./access-log.ts";
 import { type CachePolicy, type CachePolicyName, resolvePolicy } from "./cache-policy.ts";
 import { readProgress, writeProgress } from "./choice-state.ts";
-import { RefreshSchedule, type RefreshScheduleOptions } from "./refresh-schedule.ts";
+import { RefreshSchedule, type RefreshScheduleOptions, type ScheduleMemory } from "./refresh-schedule.ts";
 import { type ChoiceBasis, type ChosenRows, RowChoice, type Slots } from "./row-choice.ts";
 import type { RowCounter } from "./row-counter.ts";
 import { checkBelow, checkIds, readVector, readWords, vectorOf } from "./state-vectors.ts";
@@ -25,32 +25,35 @@ export class RowChooser {
   /** Rows chosen at the last look, while the cache waits for them to become stable. */
   #candidates: Uint32Array = new Uint32Array(0);
   #filled = false;
+  /** Whether a look was due while another was under way, or its rows were entering. */
+  #isOverdue = false;
   /** The choice under way, and the accesses since it began. */
   #choice: RowChoice | undefined;
   readonly #log = new AccessLog();
 
   /**
    * Starts with accesses of each row that are known beforehand, if there are any; then there is nothing to wait for. Throws `E_OPTION`
-   * on an unknown policy or a bad schedule.
+   * on an unknown policy or a bad schedule. With a runtime, its kernels count.
    */
   constructor(
     policy: CachePolicyName | CachePolicy,
     schedule: RefreshScheduleOptions,
     capacity: number,
     accessCounts?: ArrayLike<number>,
+    runtime?: Runtime,
   ) {
     this.policy = resolvePolicy(policy);
     this.#capacity = capacity;
     const atOnce = this.policy.fills === "at once" || accessCounts !== undefined;
     this.#schedule = new RefreshSchedule({ ...schedule, ...(atOnce && { warmupSteps: schedule.warmupSteps ?? 1 }) }, capacity);
-    this.#counter = this.policy.createCounter(capacity);
+    this.#counter = this.policy.createCounter(capacity, runtime);
     if (accessCounts === undefined) return;
     for (let id = 0; id < accessCounts.length; id++) if (accessCounts[id] > 0) this.#counter.add(id, accessCounts[id]);
   }
 
   /** Bytes held. */
   get bytes(): number {
-    return this.#counter.bytes + this.#candidates.byteLength + this.#log.ids.byteLength;
+    return this.#counter.bytes + this.#candidates.byteLength + this.#log.ids.byteLength + (this.#choice?.bytes ?? 0);
   }
 
   /** Training steps counted. */
@@ -70,7 +73,7 @@ export class RowChooser {
   observe(others: Uint32Array, lookups: number): void {
     if (this.#choice === undefined) this.#counter.observe(others);
     else this.#log.append(others);
-    this.#schedule.observe(lookups);
+    this.#schedule.observe(lookups, others.length);
   }
 
   /** Adds accesses of a row that was held. No row may leave while rows are chosen. */
@@ -79,14 +82,15 @@ export class RowChooser {
   /**
    * Counts a training step, and begins or goes on with a choice of rows. Returns those that the cache is to hold from now on, once they
    * are found; `takeAccesses` takes the accesses of the slots when a choice begins. None does unless the last one's rows have
-   * entered, and all accesses are counted.
+   * entered, and all accesses are counted; one that is due before begins right after.
    */
   endStep(slots: Slots, isEntering: boolean, takeAccesses: () => Uint32Array): ChosenRows | undefined {
     this.#step++;
-    const isDue = this.#schedule.isDue(this.#step, this.#filled);
+    this.#isOverdue = this.#schedule.isDue(this.#step, this.#filled) || this.#isOverdue;
     if (this.#choice === undefined) {
       if (this.#log.ids.length > 0) this.#log.replay(this.#counter, LATER_COUNTS);
-      else if (isDue && !isEntering) {
+      else if (this.#isOverdue && !isEntering) {
+        this.#isOverdue = false;
         this.#schedule.restart();
         this.#choice = new RowChoice(this.#basis, { accesses: takeAccesses(), counted: 0, pieces: 0 });
       }
@@ -113,11 +117,19 @@ export class RowChooser {
     return this.#filled ? basis : { ...basis, candidates: this.#candidates };
   }
 
+  /** Frees the counter. */
+  dispose(): void {
+    this.#counter.dispose?.();
+  }
+
   /** Counter, step and schedule by name. */
   state(): NamedTensors {
     return new Map([
       ["cache.step", vectorOf(Uint32Array.of(this.#step))],
-      ["counter.schedule", vectorOf(Uint32Array.of(this.#filled ? 1 : 0, ...this.#schedule.memory))],
+      [
+        "counter.schedule",
+        vectorOf(Uint32Array.of(Number(this.#filled) + 2 * Number(this.#isOverdue), ...this.#schedule.memory)),
+      ],
       ["counter.candidates", vectorOf(this.#candidates)],
       ...this.#counter.state(),
       ...(this.#log.ids.length > 0 ? ([["counter.later", vectorOf(this.#log.ids)]] as const) : []),
@@ -128,14 +140,15 @@ export class RowChooser {
   /** Goes on from a state, in a chooser that has counted nothing. Throws `E_MISMATCH` on a state that is not one of such a cache. */
   load(state: NamedTensors, numEmbeddings: number): void {
     const [step] = readWords(state, "cache.step", 1);
-    const [filled, accesses, steps, interval] = readWords(state, "counter.schedule", 4);
+    const [flags, ...schedule] = readWords(state, "counter.schedule", 6);
     const candidates = readVector(state, "counter.candidates");
     checkIds("counter.candidates", candidates, numEmbeddings);
     this.#counter.load(state, numEmbeddings);
     this.#step = step;
-    this.#filled = filled > 0;
+    this.#filled = (flags & 1) > 0;
+    this.#isOverdue = (flags & 2) > 0;
     this.#candidates = candidates.slice();
-    this.#schedule.memory = [accesses, steps, interval];
+    this.#schedule.memory = schedule as unknown as ScheduleMemory;
     if (state.has("counter.later")) {
       const later = readVector(state, "counter.later");
       checkBelow("counter.later", later, numEmbeddings);

@@ -2,6 +2,14 @@ import type { NamedTensors } from "@tt-rec/tensor";
 import type { RankedRows } from "./rank-rows.ts";
 import type { SpreadWork } from "./spread-work.ts";
 
+/** What is known of some ids, and all others that something may be known of. */
+export interface CountsApart {
+  /** What is known of each of the ids; 0 if nothing is. */
+  readonly counts: Uint32Array;
+  /** Other ids, in no order, and what is known of them; elements that are counted 0 times are none. */
+  readonly others: { readonly ids: Uint32Array; readonly counts: Uint32Array };
+}
+
 /** What a policy chooses rows by: how important rows were so far. */
 export interface RowCounter {
   /** Bytes held. */
@@ -18,8 +26,12 @@ export interface RowCounter {
   aging(): SpreadWork<void>;
   /** Finds the `k` most important ids; fewer if fewer are known. Nothing is counted meanwhile. */
   ranking(k: number): SpreadWork<RankedRows>;
+  /** Tells some distinct ids from all others. Nothing is counted meanwhile. */
+  apart(some: Uint32Array): SpreadWork<CountsApart>;
   /** All that is remembered, as tensors whose names begin with `counter.`. */
   state(): NamedTensors;
   /** Goes on from a state, into a counter that has counted nothing. Throws `E_MISMATCH` if it is not one of this counter's. */
   load(state: NamedTensors, numEmbeddings: number): void;
+  /** Frees what it has on a runtime's heap; absent where that is nothing. */
+  dispose?(): void;
 }

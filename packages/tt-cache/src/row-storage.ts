@@ -16,10 +16,13 @@ export function rowBytes(embeddingDim: number, storage: RowStorage): number {
 const START = 0x9e3779b9;
 
 /**
- * What the roundings of some rows are drawn from: seed, the number of the occasion, and the id of the row. So neither threads, nor the
- * order of tables, nor a resumed run change a bit.
+ * What the roundings of the rows in some slots are drawn from: seed, the number of the occasion, and the id of the row. So neither
+ * threads, nor the order of tables, nor a resumed run change a bit.
  */
-export function roundingKeys(seed: number, occasion: number, ids: Uint32Array): Uint32Array {
+export function roundingKeys(seed: number, occasion: number, slots: Uint32Array, ids: Uint32Array): Uint32Array {
   const key = mixBits(mixBits(seed + START) + occasion);
-  return ids.map((id) => mixBits(key ^ mixBits(id + START)));
+  const keys = new Uint32Array(slots.length);
+  // A loop, because mapping an array takes far longer.
+  for (let i = 0; i < slots.length; i++) keys[i] = mixBits(key ^ mixBits(ids[slots[i]] + START));
+  return keys;
 }

@@ -1,8 +1,10 @@
-import { mixBits, type NamedTensors, TtError } from "@tt-rec/tensor";
+import { mixBits, type NamedTensors, type Runtime, TtError } from "@tt-rec/tensor";
+import { CounterPlaces, countingRuntime, countOnKernel } from "./counter-places.ts";
 import type { RankedRows } from "./rank-rows.ts";
-import type { RowCounter } from "./row-counter.ts";
+import type { CountsApart, RowCounter } from "./row-counter.ts";
 import { finish, inBlocks, type SpreadWork } from "./spread-work.ts";
 import { checkIds, readVector, vectorOf } from "./state-vectors.ts";
+import { takeApart } from "./take-apart.ts";
 import { mostCounted } from "./top-rows.ts";
 
 /** Marks a free place; no id has this number, since that would take 2^32 of them. */
@@ -19,15 +21,18 @@ const MAX_COUNT = 0xffffffff;
  */
 export class SetCounter implements RowCounter {
   readonly #sets: number;
-  #ids: Uint32Array;
-  #counts: Uint32Array;
+  readonly #runtime: Runtime | undefined;
+  #places: CounterPlaces;
+  /** Where aging writes. */
+  #aged: CounterPlaces | undefined;
   #total = 0;
 
-  /** Makes room for `places` counts, rounded up to whole sets of eight. */
-  constructor(places: number) {
+  /** Makes room for `places` counts, rounded up to whole sets of eight; with a runtime, on its heap and counted by its kernels. */
+  constructor(places: number, runtime?: Runtime) {
     this.#sets = Math.ceil(places / WAYS);
-    this.#ids = new Uint32Array(this.#sets * WAYS).fill(FREE);
-    this.#counts = new Uint32Array(this.#sets * WAYS);
+    this.#runtime = countingRuntime(runtime);
+    this.#places = this.#newPlaces();
+    this.#ids.fill(FREE);
   }
 
   /** Bytes held. */
@@ -42,8 +47,12 @@ export class SetCounter implements RowCounter {
 
   /** Adds one access for each id; counts stop at 2^32 − 1. */
   observe(ids: Uint32Array): void {
-    const [known, counts] = [this.#ids, this.#counts];
     this.#total += ids.length;
+    if (this.#runtime !== undefined) {
+      countOnKernel(this.#runtime.host, ids, this.#places, this.#sets);
+      return;
+    }
+    const [known, counts] = [this.#ids, this.#counts];
     for (let i = 0; i < ids.length; i++) {
       const id = ids[i];
       const place = this.#placeFor(id);
@@ -77,15 +86,17 @@ export class SetCounter implements RowCounter {
   }
 
   *aging(): SpreadWork<void> {
-    const [ids, counts] = [new Uint32Array(this.#ids.length), new Uint32Array(this.#ids.length)];
+    this.#aged ??= this.#newPlaces();
+    const { ids, counts } = this.#aged;
     yield* inBlocks(ids.length, 2, (begin, end) => {
       for (let at = begin; at < end; at++) {
         counts[at] = this.#counts[at] >>> 1;
         ids[at] = counts[at] === 0 ? FREE : this.#ids[at];
       }
     });
-    this.#ids = ids;
-    this.#counts = counts;
+    this.#places.dispose();
+    this.#places = this.#aged;
+    this.#aged = undefined;
     this.#total = Math.floor(this.#total / 2);
   }
 
@@ -96,6 +107,13 @@ export class SetCounter implements RowCounter {
 
   ranking(k: number): SpreadWork<RankedRows> {
     return mostCounted(this.#ids, this.#counts, k);
+  }
+
+  apart(some: Uint32Array): SpreadWork<CountsApart> {
+    return takeApart(this.#ids, this.#counts, some, (id) => {
+      const place = this.#placeFor(id);
+      return this.#ids[place] === id ? place : -1;
+    });
   }
 
   /** The ids and counts by place, and the total. */
@@ -132,6 +150,24 @@ export class SetCounter implements RowCounter {
     this.#ids.set(ids);
     this.#counts.set(counts);
     this.#total = total[0];
+  }
+
+  /** Frees what it has on the heap. */
+  dispose(): void {
+    this.#places.dispose();
+    this.#aged?.dispose();
+  }
+
+  get #ids(): Uint32Array {
+    return this.#places.ids;
+  }
+
+  get #counts(): Uint32Array {
+    return this.#places.counts;
+  }
+
+  #newPlaces(): CounterPlaces {
+    return new CounterPlaces(this.#sets * WAYS, this.#runtime);
   }
 
   /** The place of an id, or else the one in its set that is counted least, the first of several. */

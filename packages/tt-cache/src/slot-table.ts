@@ -69,7 +69,7 @@ export class SlotTable {
     if (pairs[2 * hole + 1] === NO_ROW) return;
     for (let at = (hole + 1) & mask; pairs[2 * at + 1] !== NO_ROW; at = (at + 1) & mask) {
       // A pair may fill the hole if that is not before its own place.
-      const home = mixBits(pairs[2 * at]) & mask;
+      const home = this.#homeOf(pairs[2 * at]);
       if (((at - home) & mask) < ((at - hole) & mask)) continue;
       pairs[2 * hole] = pairs[2 * at];
       pairs[2 * hole + 1] = pairs[2 * at + 1];
@@ -108,11 +108,11 @@ export class SlotTable {
       const slots = reserve(4 * count + 12);
       // Each list may be written one beyond its end.
       const [laid, below, missed] = [reserve(4 * count + 4), reserve(4 * count + 4), reserve(4 * count + 4)];
-      const [accesses, none] = [counts ? this.#accesses.byteOffset : 0, workspace.reserve(4)];
+      const accesses = counts ? this.#accesses.byteOffset : 0;
       const { byteOffset } = this.#pairs;
-      const record = workspace.record([at, count, byteOffset, this.#mask, slots, laid, below, missed, accesses, none, 0]);
+      const record = workspace.record([at, count, byteOffset, this.#mask, slots, laid, below, missed, accesses, 0]);
       host.runNow({ kernel: this.#probe, args: record, units: 1, grain: 1 });
-      const hits = host.words[record / 4 + 10];
+      const hits = host.words[record / 4 + 9];
       const list = (offset: number, length: number): Uint32Array =>
         stays ? new Uint32Array(host.memory.buffer, offset, length) : host.words.slice(offset / 4, offset / 4 + length);
       return {
@@ -138,9 +138,14 @@ export class SlotTable {
     return { lookup, slots, laid, below, missed: below.map((p) => lookup.rows[p]) };
   }
 
+  /** Where the search for an id begins: at an even pair, as the kernel has it. */
+  #homeOf(id: number): number {
+    return mixBits(id) & this.#mask & ~1;
+  }
+
   /** The pair of an id, or the free pair where it belongs. */
   #find(pairs: Uint32Array, id: number): number {
-    let at = mixBits(id) & this.#mask;
+    let at = this.#homeOf(id);
     while (pairs[2 * at + 1] !== NO_ROW && pairs[2 * at] !== id) at = (at + 1) & this.#mask;
     return at;
   }

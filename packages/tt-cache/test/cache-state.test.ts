@@ -142,7 +142,7 @@ test("a damaged state is refused whole: E_MISMATCH, and nothing is written", asy
     ["cache.step", vector(1, 2), /cache\.step has 2 elements/],
     ["cache.step", vector(), /cache\.step has 0 elements/],
     ["counter.schedule", undefined, /no tensor "counter\.schedule"/],
-    ["counter.schedule", vector(1, 2, 3), /counter\.schedule has 3 elements, 4/],
+    ["counter.schedule", vector(1, 2, 3), /counter\.schedule has 3 elements, 6/],
     ["counter.candidates", undefined, /no tensor "counter\.candidates"/],
     ["counter.candidates", vector(76), /counter\.candidates\[0\] = 76/],
     ["counter.counts", vector(1), /counter\.counts has 1 elements, the counter 32 places/],

@@ -152,6 +152,42 @@ test.serial(
   },
 );
 
+test.serial(
+  "of a batch without a hit, of one of hits only, and of none, prepare, step and apply make the same optimizer state",
+  async (t) => {
+    const shape = OF_16;
+    const batches = { "no hit": [5, 300, 7], "hits only": [1, 2, 1], mixed: [1, 300], empty: [] };
+    for (const runtime of [reference, engines[0].runtime]) {
+      for (const rule of RULES) {
+        for (const [name, ids] of Object.entries(batches)) {
+          const states = [];
+          for (const update of ["apply", "step", "prepare"] as const) {
+            const bag = new CachedTTEmbeddingBag(runtime, { shape, cores: randomCores(shape, 7), cacheRows: 2, warmupSteps: 1 });
+            for (const indices of [[1, 1, 2, 2], ids]) {
+              // The cache fills without an optimizer state.
+              const by = indices === ids ? rule : RULES[0];
+              await runtime.step(async () => {
+                const plan = bag.plan({ indices: Uint32Array.from(indices) }, TRAINING);
+                const out = await bag.forward(plan);
+                if (update === "step") await bag.step(plan, out, by);
+                else if (update === "prepare") await (await bag.prepare(plan, out)).apply(by);
+                else await bag.apply(await bag.backward(plan, out), by);
+              });
+            }
+            states.push(copyState(await bag.state()));
+            bag.dispose();
+          }
+          const names = states.map((state) => [...state.keys()].sort());
+          t.deepEqual(names[1], names[0], `step and apply of ${name}, ${rule.kind}`);
+          t.deepEqual(names[2], names[0], `prepare and apply of ${name}, ${rule.kind}`);
+          for (const [key, { data }] of states[0])
+            for (const other of states) allClose(t, other.get(key)?.data ?? [], data, 1e-5);
+        }
+      }
+    }
+  },
+);
+
 test.serial("cached bags in one pass with each other give the bits that each gives alone", async (t) => {
   const options: Case = {
     ...{ shape: OF_16, seed: 4, pooling: "sum", rule: RULES[1], policy: "resident" },

@@ -2,28 +2,12 @@ import { createRng, Runtime, type UpdateRule } from "@tt-rec/tensor";
 import { allClose, denseFromCores, fbttPolicy, scratchFrom } from "@tt-rec/testing";
 import test from "ava";
 import { AccessCounter, CachedTTEmbeddingBag, type CachePolicy, type CachePolicyName, simulateCache } from "../src/index.ts";
+import { cachedBy } from "./cached-by.ts";
 import { partsOf, randomCores, SHAPES } from "./overlay-oracle.ts";
 
 const TRAINING = { training: true };
 const FBTT: CachePolicy = fbttPolicy(() => new AccessCounter());
 const RULE: UpdateRule = { kind: "adagrad", learningRate: 0.25 };
-
-/** What a bag with room for two rows holds after each step; it fills after the first and refreshes after every second. */
-async function cachedBy(policy: CachePolicyName | CachePolicy, steps: readonly (readonly number[])[]): Promise<number[][]> {
-  const runtime = await Runtime.create({ poison: true });
-  const [shape] = SHAPES;
-  const options = { shape, cores: randomCores(shape, 1), cacheRows: 2, warmupSteps: 1, refreshEvery: 2, policy };
-  const bag = new CachedTTEmbeddingBag(runtime, options);
-  const cached: number[][] = [];
-  for (const ids of steps) {
-    await runtime.step(async () => {
-      const plan = bag.plan({ indices: Uint32Array.from(ids) }, TRAINING);
-      await bag.step(plan, runtime.scratch([plan.outputs, shape.embeddingDim]), { kind: "sgd", learningRate: 1 });
-    });
-    cached.push(partsOf(await bag.state(), shape).ids);
-  }
-  return cached;
-}
 
 /** The drift that tells the policies apart: 8 and 6 first, then 4 time and again, twice between two refreshes. */
 const DRIFT = [[8, 8, 8, 6, 6, 6], [4, 4], [], [4, 4], [], [4, 4], [], [9]];

@@ -1,4 +1,4 @@
-import { mixBits } from "@tt-rec/tensor";
+import { mixBits, Runtime } from "@tt-rec/tensor";
 import test from "ava";
 import fc from "fast-check";
 import { SetCounter } from "../src/index.ts";
@@ -38,30 +38,50 @@ class Model {
   }
 }
 
-test("counts, their top k and the total agree with lists of eight, over accesses and halvings", (t) => {
+test("counts, their top k and the total agree with lists of eight, over accesses and halvings, on kernels and without", async (t) => {
+  const runtime = await Runtime.create();
   const id = fc.oneof({ weight: 9, arbitrary: fc.nat(60) }, fc.constantFrom(2 ** 31 - 1, 2 ** 31, LARGEST_ID));
   fc.assert(
     fc.property(fc.array(fc.oneof({ weight: 30, arbitrary: id }, fc.constant("halve" as const)), { maxLength: 400 }), (steps) => {
-      const counter = new SetCounter(20);
+      const counters = [new SetCounter(20), new SetCounter(20, runtime)];
       const model = new Model(3);
       for (const step of steps) {
         if (step === "halve") {
-          counter.halve();
+          for (const counter of counters) counter.halve();
           model.halve();
         } else {
-          counter.observe(Uint32Array.of(step));
+          for (const counter of counters) counter.observe(Uint32Array.of(step));
           model.observe(step);
         }
       }
-      t.is(counter.total, model.total);
-      for (const step of new Set(steps)) {
-        if (step === "halve") continue;
-        t.is(counter.count(step), model.setOf(step).find(([each]) => each === step)?.[1] ?? 0);
+      for (const counter of counters) {
+        t.is(counter.total, model.total);
+        for (const step of new Set(steps)) {
+          if (step === "halve") continue;
+          t.is(counter.count(step), model.setOf(step).find(([each]) => each === step)?.[1] ?? 0);
+        }
+        for (const k of [0, 3, 99]) t.deepEqual([...counter.top(k)], model.ranked.slice(0, k));
       }
-      for (const k of [0, 3, 99]) t.deepEqual([...counter.top(k)], model.ranked.slice(0, k));
+      t.deepEqual(counters[1].state(), counters[0].state());
+      for (const counter of counters) counter.dispose();
     }),
     { numRuns: RUNS },
   );
+  await runtime.close();
+});
+
+test("many ids at once are counted as one after another, and counts stop at 2^32 − 1", async (t) => {
+  const runtime = await Runtime.create({ simd: "simd" });
+  const counters = [new SetCounter(3000), new SetCounter(3000, runtime)];
+  const ids = Uint32Array.from({ length: 20_000 }, (_, i) => mixBits(i % 7919) >>> 1);
+  for (const counter of counters) {
+    counter.observe(ids);
+    counter.add(ids[0], 2 ** 32 - 1);
+    counter.observe(Uint32Array.of(ids[0], ids[0]));
+    t.is(counter.count(ids[0]), 2 ** 32 - 1);
+  }
+  t.deepEqual(counters[1].state(), counters[0].state());
+  await runtime.close();
 });
 
 test("accesses known beforehand take only places that are counted less", (t) => {

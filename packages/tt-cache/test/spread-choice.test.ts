@@ -94,3 +94,24 @@ test("aging changes nothing before its end", (t) => {
   for (let piece = work.next(); !piece.done; piece = work.next()) t.deepEqual(counter.state(), before);
   t.notDeepEqual(counter.state(), before);
 });
+
+test("a refresh that is due during another begins right after it, in a resumed chooser too", (t) => {
+  const capacity = 10_007;
+  const schedule = { warmupSteps: 1, refreshEvery: 6 };
+  const slots = { ids: new Uint32Array(0), slotsOf: (ids: Uint32Array) => new Uint32Array(ids.length).fill(NO_ROW) };
+  const batch = Uint32Array.from({ length: 30_000 }, (_, i) => i);
+  let chooser = new RowChooser("resident", schedule, capacity);
+  const begins: number[] = [];
+  for (let step = 1; step <= 20; step++) {
+    chooser.observe(step === 1 ? batch : new Uint32Array(0), 1);
+    chooser.endStep(slots, step >= 4 && step <= 9, () => {
+      begins.push(step);
+      return new Uint32Array(0);
+    });
+    const saved = chooser.state();
+    chooser = new RowChooser("resident", schedule, capacity);
+    chooser.load(saved, 30_000);
+  }
+  // That of step 6 waits until rows have entered; those of 12 and 18 for the end of the choice that began in step 10.
+  t.deepEqual(begins, [1, 10, 19]);
+});

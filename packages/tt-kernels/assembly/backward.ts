@@ -4,6 +4,7 @@ import { bucketOf } from "./forward";
 import { addOuter } from "./outer";
 import { Level } from "./plan";
 import { Gather, gatherRow } from "./pool";
+import { addQuadShare } from "./quad";
 
 /** From the outputs' gradient to the gradients of the products of level d − 2. */
 @unmanaged
@@ -11,8 +12,8 @@ export class RowsBackward {
   gather: Gather;
   level: Level;
   rowDigits: usize;
-  /** The last core, transposed. */
-  transposed: usize;
+  /** The last core: as it is if its slices have four columns and a rank that is a multiple of four, else transposed. */
+  slices: usize;
   /** Rows of a product. */
   left: u32;
   rank: u32;
@@ -23,17 +24,28 @@ export class RowsBackward {
   extend: usize;
 }
 
-/** Gradients of rows and products of nodes [begin, end), and what these mean for the products of the level above. */
+/** Nodes of a block, whose gradients stay in the first cache from one loop to the next. */
+const BLOCK: u32 = 64;
+
+/**
+ * Gradients of rows and products of nodes [begin, end), and what these mean for the products of the level above. Three loops a block:
+ * where the gradient of a row lies is found through two or three lists, and a short loop has many rows on their way at once.
+ */
 export function backwardRows(args: usize, begin: i32, end: i32): void {
   const rows = changetype<RowsBackward>(args);
   const starts = rows.level.childStarts;
-  for (let node = <u32>begin; node < <u32>end; node++) {
-    const first = load<u32>(starts + (<usize>node << 2));
-    const last = load<u32>(starts + (<usize>node << 2), 4);
-    for (let u = first; u < last; u++) gatherRow(rows.gather, u);
-    productGradient(rows, node, first, last);
+  for (let node = <u32>begin; node < <u32>end; node += BLOCK) {
+    const stop = min(node + BLOCK, <u32>end);
+    const lastRow = load<u32>(starts + (<usize>stop << 2));
+    let first = load<u32>(starts + (<usize>node << 2));
+    for (let u = first; u < lastRow; u++) gatherRow(rows.gather, u);
+    for (let i = node; i < stop; i++) {
+      const last = load<u32>(starts + (<usize>i << 2), 4);
+      productGradient(rows, i, first, last);
+      first = last;
+    }
+    if (rows.extend != 0) backwardNodes(rows.extend, node, stop);
   }
-  if (rows.extend != 0) backwardNodes(rows.extend, begin, end);
 }
 
 /** Sum over the rows of a node of [left, columns] · [columns, rank]. */
@@ -49,10 +61,11 @@ function productGradient(rows: RowsBackward, node: u32, first: u32, last: u32): 
 
 @inline
 function addShare(rows: RowsBackward, out: usize, u: u32, sliceBytes: usize, rowBytes: usize, fresh: bool): void {
-  const slice = rows.transposed + <usize>load<u32>(rows.rowDigits + (<usize>u << 2)) * sliceBytes;
+  const slice = rows.slices + <usize>load<u32>(rows.rowDigits + (<usize>u << 2)) * sliceBytes;
   const columns = rows.columns;
   const gradient = rows.gather.rowGradients + <usize>u * rowBytes;
-  addOuter(out, rows.left, rows.rank, gradient, <usize>columns << 2, 4, columns, slice, fresh);
+  if (columns == 4 && (rows.rank & 3) == 0) addQuadShare(out, rows.left, rows.rank, gradient, slice, fresh);
+  else addOuter(out, rows.left, rows.rank, gradient, <usize>columns << 2, 4, columns, slice, fresh);
 }
 
 /** From the gradients of one level's products to what they mean for each parent's product. */

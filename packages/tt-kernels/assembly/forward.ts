@@ -3,6 +3,7 @@ import { multiplyTransposed } from "./dots";
 import { addOuter } from "./outer";
 import { Level } from "./plan";
 import { multiplyRows } from "./products";
+import { multiplyQuad } from "./quad";
 
 /** Nodes whose products are computed before their rows are: few enough to stay in the first cache. */
 const BLOCK: u32 = 16;
@@ -39,8 +40,8 @@ export class Rows {
   extend: usize;
   level: Level;
   rowDigits: usize;
-  /** The last core, transposed: slices [columns, rank]. */
-  transposed: usize;
+  /** The last core: as it is if its slices have four columns and a rank that is a multiple of four, else transposed. */
+  slices: usize;
   /** Rows of a product. */
   left: u32;
   rank: u32;
@@ -110,8 +111,10 @@ function rowsOfNode(rows: Rows, node: u32, product: usize): void {
   const sliceBytes = <usize>(rank * columns) << 2;
   const rowBytes = <usize>(left * columns) << 2;
   for (let u = load<u32>(starts); u < stop; u++) {
-    const slice = rows.transposed + <usize>load<u32>(rows.rowDigits + (<usize>u << 2)) * sliceBytes;
-    multiplyTransposed(product, left, rank, slice, columns, rows.rows + <usize>u * rowBytes);
+    const slice = rows.slices + <usize>load<u32>(rows.rowDigits + (<usize>u << 2)) * sliceBytes;
+    const out = rows.rows + <usize>u * rowBytes;
+    if (columns == 4 && (rank & 3) == 0) multiplyQuad(product, left, rank, slice, out);
+    else multiplyTransposed(product, left, rank, slice, columns, out);
   }
 }
 

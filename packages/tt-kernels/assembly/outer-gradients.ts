@@ -2,9 +2,10 @@
 // added to sums that stay in the caches. Lanes share the nodes among them, each with sums of its own; the sums of all
 // lanes are added in order at the end. The number of lanes depends on the batch alone.
 import { addTo } from "./backward";
-import { ADAGRAD, Finish, finish1, finish4As, SGD, sliceOffset, STORE } from "./finish";
+import { ADAGRAD, Finish, finish1, finish4As, finishAt, SGD, sliceOffset, STORE } from "./finish";
 import { addOuter } from "./outer";
 import { Level } from "./plan";
+import { addQuadSum } from "./quad";
 import { column0, column1, column2, column3 } from "./transpose";
 
 /** Sums of the first core's slices: units are lanes. */
@@ -64,7 +65,7 @@ export class LastSums {
   /** Slices touched. */
   slices: u32;
   lanes: u32;
-  /** Sums [lanes, slices, columns · rank], each transposed. */
+  /** Sums [lanes, slices, columns · rank], each transposed unless it has four columns. */
   sums: usize;
 }
 
@@ -91,7 +92,8 @@ export function sumLast(args: usize, begin: i32, end: i32): void {
       for (let u = load<u32>(starts); u < end; u++) {
         const sum = sums + <usize>load<u32>(last.rowSegments + (<usize>u << 2)) * sliceBytes;
         // The factors are a column of the gradient: [left, columns]ᵀ · [left, rank].
-        addOuter(sum, columns, rank, last.rowGradients + <usize>u * rowBytes, 4, <usize>columns << 2, left, product, false);
+        if (columns == 4) addQuadSum(sum, left, rank, product, last.rowGradients + <usize>u * rowBytes);
+        else addOuter(sum, columns, rank, last.rowGradients + <usize>u * rowBytes, 4, <usize>columns << 2, left, product, false);
       }
     }
   }
@@ -157,8 +159,13 @@ function total1(sums: FinishSums, at: usize): f32 {
 @inline
 function finishRow(sums: FinishSums, from: usize, offset: usize, bytes: usize, kind: u32, single: bool): void {
   const finish = sums.finish;
+  const rate = f32x4.splat(finish.rate);
+  const eps = f32x4.splat(finish.eps);
+  const scale = f32x4.splat(finish.scale);
+  const target = finish.target + offset;
+  const state = finish.state + offset;
   let at: usize = 0;
-  for (; at + 16 <= bytes; at += 16) finish4As(kind, finish, offset + at, total4(sums, from + at, single));
+  for (; at + 16 <= bytes; at += 16) finishAt(kind, target + at, state + at, rate, eps, scale, total4(sums, from + at, single));
   for (; at < bytes; at += 4) finish1(finish, offset + at, total1(sums, from + at));
 }
 

@@ -23,7 +23,7 @@ export async function runPhases<T>(host: KernelHost, phases: Phases<T>): Promise
     for (;;) {
       const { done, value } = phases.next();
       if (done === true) return value;
-      await host.run(value.tasks, value.nanoseconds);
+      if (!host.runShort(value.tasks, value.nanoseconds)) await host.run(value.tasks, value.nanoseconds);
     }
   } finally {
     // Lets the generator give up its workspace if a kernel failed.
@@ -34,25 +34,26 @@ export async function runPhases<T>(host: KernelHost, phases: Phases<T>): Promise
 /** Joins several works into one: the first phases of all side by side, then the second, and so on. */
 export function* sideBySide<T>(works: readonly Phases<T>[]): Phases<T[]> {
   const results = new Array<T>(works.length);
-  const open = new Set(works.keys());
+  const isOpen = new Array<boolean>(works.length).fill(true);
   try {
-    while (open.size > 0) {
-      const tasks: Task[] = [];
-      let nanoseconds = 0;
-      for (const i of open) {
+    for (;;) {
+      let phase: Phase | undefined;
+      for (let i = 0; i < works.length; i++) {
+        if (!isOpen[i]) continue;
         const { done, value } = works[i].next();
         if (done === true) {
           results[i] = value;
-          open.delete(i);
-        } else {
-          tasks.push(...value.tasks);
-          nanoseconds += value.nanoseconds;
-        }
+          isOpen[i] = false;
+        } else phase = phase === undefined ? value : joined(phase, value);
       }
-      if (tasks.length > 0) yield { tasks, nanoseconds };
+      if (phase === undefined) return results;
+      yield phase;
     }
-    return results;
   } finally {
-    for (const i of open) works[i].return(undefined as never);
+    for (let i = 0; i < works.length; i++) if (isOpen[i]) works[i].return(undefined as never);
   }
+}
+
+function joined(a: Phase, b: Phase): Phase {
+  return { tasks: a.tasks.concat(b.tasks), nanoseconds: a.nanoseconds + b.nanoseconds };
 }

@@ -115,15 +115,13 @@ export class TTEmbeddingBag implements EmbeddingBag {
     for (const each of [rule, cachedRule]) validateUpdateRule(each);
     matchParts(this.#parameters, gradients);
     const laid = this.#laid;
-    const [ofRows, ofCores] = [true, false].map((isLaid) =>
-      gradients.parts.filter(({ parameter }) => (parameter === laid?.name) === isLaid),
+    // As in a step, what no position looked up gets no optimizer state.
+    const ofRows = gradients.parts.filter(({ parameter, slices }) => parameter === laid?.name && slices.length > 0);
+    const ofCores = gradients.parts.filter(
+      ({ parameter, slices }) => parameter !== laid?.name && (ofRows.length === 0 || slices.length > 0),
     );
-    const cores = applyCores(
-      this.#runtime,
-      this.#cores,
-      matchParts(this.#cores.parameters, { ...gradients, parts: ofCores }),
-      rule,
-    );
+    const parts = matchParts(this.#cores.parameters, { ...gradients, parts: ofCores });
+    const cores = applyCores(this.#runtime, this.#cores, parts, rule);
     const rows = ofRows.map((part) => applyLaid(this.#runtime, laid as LaidRows, part, cachedRule));
     await this.#run(sideBySide([cores, ...rows]));
   }

@@ -20,7 +20,7 @@ const RULES: readonly UpdateRule[] = [
   { kind: "adam", learningRate: 0.05, step: 3, beta1: 0.5, beta2: 0.75, eps: 0.5, scale: 2 },
 ];
 
-/** Trains of two to five cores: unequal primes, extents that fill vectors, and the paper's (4, 4, 4) and (2, 2, 4). */
+/** Trains of two to five cores: unequal primes, extents that fill vectors and those that have loops of their own, and the paper's (4, 4, 4) and (2, 2, 4). */
 export const SHAPES: readonly TTShape[] = (
   [
     [[7, 11], [3, 5], [13]],
@@ -64,6 +64,16 @@ export const SHAPES: readonly TTShape[] = (
       [2, 5, 3, 7, 2],
       [1, 2, 1, 2, 4],
       [2, 4, 8, 4],
+    ],
+    [
+      [11, 5, 13],
+      [2, 3, 4],
+      [16, 32],
+    ],
+    [
+      [7, 3, 5],
+      [3, 1, 4],
+      [16, 8],
     ],
   ] as const
 ).map(([rowShape, columnShape, ranks]) => {

@@ -78,12 +78,20 @@ export class Crew {
   /** Runs tasks on all threads; a call waits for the one before it. Throws `E_WORKER` if a kernel trapped or a worker ended. */
   async run(tasks: readonly Task[], nanoseconds: number): Promise<void> {
     while (this.#underWay !== undefined) await this.#underWay.catch(() => undefined);
+    if (this.runShort(tasks, nanoseconds)) return;
     this.#assertSound();
     for (let first = 0; first < tasks.length; first += MAX_TASKS) {
-      const part = tasks.length <= MAX_TASKS ? tasks : tasks.slice(first, first + MAX_TASKS);
-      if (this.#workers.length === 0 || nanoseconds < ALONE_NANOSECONDS) this.#runAlone(part);
-      else await this.#runTogether(part);
+      await this.#runTogether(tasks.length <= MAX_TASKS ? tasks : tasks.slice(first, first + MAX_TASKS));
     }
+  }
+
+  /** As `run`, at once, unless other threads are to help or a call is under way: then nothing is done, and the answer is false. */
+  runShort(tasks: readonly Task[], nanoseconds: number): boolean {
+    const isAlone = this.#workers.length === 0 || nanoseconds < ALONE_NANOSECONDS;
+    if (!isAlone || this.#underWay !== undefined) return false;
+    this.#assertSound();
+    this.#runAlone(tasks);
+    return true;
   }
 
   /** Runs a task on the caller's thread, whatever the others do meanwhile. Throws `E_WORKER` if the kernel trapped. */

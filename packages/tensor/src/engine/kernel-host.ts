@@ -57,6 +57,11 @@ export interface KernelHost {
   park(): void;
   /** Runs tasks side by side, in no order among them, and resolves when all are done; `nanoseconds` is a rough estimate for one thread. */
   run(tasks: readonly Task[], nanoseconds: number): Promise<void>;
+  /**
+   * As `run`, at once, if no other thread is to help and no call is under way; false says that nothing was done. In steps of small
+   * batches the promises of `run` take as long as a kernel.
+   */
+  runShort(tasks: readonly Task[], nanoseconds: number): boolean;
   /** Runs one task on the caller's thread and returns when it is done, for short work where nothing can be awaited. */
   runNow(task: Task): void;
 }

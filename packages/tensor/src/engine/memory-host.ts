@@ -73,6 +73,10 @@ export class MemoryHost implements KernelHost, Workspace {
     return this.#crew.run(tasks, nanoseconds);
   }
 
+  runShort(tasks: readonly Task[], nanoseconds: number): boolean {
+    return this.#crew.runShort(tasks, nanoseconds);
+  }
+
   runNow(task: Task): void {
     this.#crew.runNow(task);
   }

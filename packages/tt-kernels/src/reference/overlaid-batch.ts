@@ -1,6 +1,6 @@
 import type { Runtime, Tensor } from "@tt-rec/tensor";
 import type { BagBatch } from "../batch.ts";
-import type { SliceGradients } from "../embedding-bag.ts";
+import type { PhasedStep, SliceGradients } from "../embedding-bag.ts";
 import type { LaidRows } from "../int8-rows.ts";
 import { selectPositions } from "../lookup/lookup.ts";
 import type { OverlaidLookup } from "../lookup/overlay.ts";
@@ -14,7 +14,8 @@ export function referenceOverlaidBatch(runtime: Runtime, cores: TTCores, laid: L
   const tt = referenceTTBatch(runtime, cores, selectPositions(lookup, below));
   const laidSlots = above.map((p) => slots[p]);
   const rows = referenceDenseBatch(runtime, laid, selectPositions(lookup, above, laidSlots));
-  const parts = [tt, rows];
+  // The parts that have a position.
+  const parts = above.length === 0 ? [tt] : below.length === 0 ? [rows] : [tt, rows];
 
   return {
     get uniqueRows() {
@@ -41,14 +42,15 @@ export function referenceOverlaidBatch(runtime: Runtime, cores: TTCores, laid: L
       return weights === undefined ? gradients : { ...gradients, weights };
     },
     *prepare(gradient): ReturnType<BagBatch["prepare"]> {
-      const steps = [yield* tt.prepare(gradient), yield* rows.prepare(gradient)];
+      const steps: PhasedStep[] = [];
+      for (const part of parts) steps.push(yield* part.prepare(gradient));
       return {
         finite: steps.every(({ finite }) => finite),
         apply: async (rule, laidRule = rule) => {
-          for (const [i, step] of steps.entries()) await step.apply(i === 0 ? rule : laidRule);
+          for (const [i, step] of steps.entries()) await step.apply(parts[i] === tt ? rule : laidRule);
         },
         *applyPhases(rule, laidRule = rule) {
-          for (const [i, step] of steps.entries()) yield* step.applyPhases(i === 0 ? rule : laidRule);
+          for (const [i, step] of steps.entries()) yield* step.applyPhases(parts[i] === tt ? rule : laidRule);
         },
       };
     },

@@ -73,17 +73,10 @@ export class WasmInt8Batch implements BagBatch {
   /** Gradients of the rows; those of weights need the rows below too. */
   *backward(gradient: Tensor): Phases<SliceGradients> {
     const { host } = this.#runtime;
-    const batch = yield* this.#sort();
-    const dim = this.#table.sliceSize;
-    const values = this.#runtime.rawScratch([batch.uniqueRows, dim]);
-    const gather = writeRecord(host, this.#reserve, gatherWords(batch, dim, gradient.byteOffset, values.byteOffset));
-    const nanoseconds = batch.lookups * timeOf(dim, 8 * dim);
-    const perRow = nanoseconds / Math.max(1, batch.uniqueRows);
-    yield { tasks: [taskOf(bagKernels(host).gatherGradients, gather, batch.uniqueRows, perRow)], nanoseconds };
-    const slices = host.words.slice(batch.unique / 4, batch.unique / 4 + batch.uniqueRows);
-    const range = { offset: values.byteOffset, count: values.size };
+    const part = yield* this.#rowGradients(gradient);
+    const range = { offset: part.values.byteOffset, count: part.values.size };
     const [sumOfSquares] = yield* sumsOfSquares(host, this.#reserve, bagKernels(host), [range]);
-    return { parts: [{ parameter: this.#table.name, slices, values }], sumOfSquares };
+    return { parts: [part], sumOfSquares };
   }
 
   *prepare(gradient: Tensor): Phases<PhasedStep> {
@@ -97,8 +90,20 @@ export class WasmInt8Batch implements BagBatch {
   }
 
   *step(gradient: Tensor, rule: UpdateRule): Phases<void> {
-    const { parts } = yield* this.backward(gradient);
-    yield* updateInt8(this.#runtime, this.#table, parts[0], rule);
+    yield* updateInt8(this.#runtime, this.#table, yield* this.#rowGradients(gradient), rule);
+  }
+
+  *#rowGradients(gradient: Tensor): Phases<SliceGradient> {
+    const { host } = this.#runtime;
+    const batch = yield* this.#sort();
+    const dim = this.#table.sliceSize;
+    const values = this.#runtime.rawScratch([batch.uniqueRows, dim]);
+    const gather = writeRecord(host, this.#reserve, gatherWords(batch, dim, gradient.byteOffset, values.byteOffset));
+    const nanoseconds = batch.lookups * timeOf(dim, 8 * dim);
+    const perRow = nanoseconds / Math.max(1, batch.uniqueRows);
+    yield { tasks: [taskOf(bagKernels(host).gatherGradients, gather, batch.uniqueRows, perRow)], nanoseconds };
+    const slices = host.words.slice(batch.unique / 4, batch.unique / 4 + batch.uniqueRows);
+    return { parameter: this.#table.name, slices, values };
   }
 
   /** The batch sorted by slot, once a step. */

@@ -54,23 +54,33 @@ export function* backwardProducts(
   };
   const extendBackward = (k: number): number =>
     writeRecord(host, reserve, [
-      ...[levels[k].record, cores.parameters[k].weights.byteOffset, left[k], rank[k], right[k], gradients[k], shares[k]],
+      levels[k].record,
+      cores.parameters[k].weights.byteOffset,
+      left[k],
+      rank[k],
+      right[k],
+      gradients[k],
+      shares[k],
     ]);
   allocate(last - 1);
   const gather = writeRecord(host, reserve, [
-    ...[batch.order, batch.rowStarts, batch.outputOf, batch.coefficients, dim, gradient.byteOffset, rows],
+    batch.order,
+    batch.rowStarts,
+    batch.outputOf,
+    batch.coefficients,
+    dim,
+    gradient.byteOffset,
+    rows,
   ]);
   const record = writeRecord(host, reserve, [
-    ...[
-      gather,
-      levels[last - 1].record,
-      batch.rowDigits,
-      products.transposed,
-      left[last],
-      rank[last],
-      right[last],
-      gradients[last - 1],
-    ],
+    gather,
+    levels[last - 1].record,
+    batch.rowDigits,
+    products.slices,
+    left[last],
+    rank[last],
+    right[last],
+    gradients[last - 1],
     last === 1 ? 0 : extendBackward(last - 1),
   ]);
   const perNode = last === 1 ? 0 : timeOf(2 * left[last - 1] * rank[last - 1] * right[last - 1]);
@@ -85,11 +95,10 @@ export function* backwardProducts(
     allocate(k);
     const size = left[k + 1] * rank[k + 1];
     const sum = writeRecord(host, reserve, [levels[k].record, shares[k + 1], size, gradients[k]]);
-    yield phase(
-      taskOf(kernels.sumChildren, sum, levels[k].count, (levels[k + 1].count / levels[k].count) * timeOf(size, 4 * size)),
-    );
+    const children = levels[k + 1].count / levels[k].count;
+    yield phase([taskOf(kernels.sumChildren, sum, levels[k].count, children * timeOf(size, 4 * size))]);
     const time = timeOf(2 * left[k] * rank[k] * right[k]);
-    yield phase(taskOf(kernels.backwardNodes, extendBackward(k), levels[k].count, time));
+    yield phase([taskOf(kernels.backwardNodes, extendBackward(k), levels[k].count, time)]);
   }
   return { rows, products: gradients, firstShares: shares[1] ?? 0 };
 }
@@ -120,26 +129,33 @@ export function* coreGradients(
   const { left, rank, right } = cores.extents;
   const last = cores.parameters.length - 1;
   const { levels } = batch;
-  const record = (...words: number[]): number => writeRecord(host, reserve, words);
-  const finishAt = finishes.map((words) => record(...words));
+  const finishAt: number[] = [];
+  for (const words of finishes) finishAt.push(writeRecord(host, reserve, words));
   const tasks: Task[] = [];
   for (let k = 1; k < last; k++) {
-    const { buckets, count } = levels[k];
-    const extents = [left[k], rank[k], right[k]];
-    const args = record(levels[k].record, ...extents, products.pointers[k], gradients.products[k], finishAt[k]);
+    const { record, buckets, count } = levels[k];
+    const words = [record, left[k], rank[k], right[k], products.pointers[k], gradients.products[k], finishAt[k]];
     const pieces = buckets * Math.ceil(rank[k] / SLICE_ROWS);
     const time = timeOf(2 * left[k] * rank[k] * right[k] * count) / Math.max(1, pieces);
-    tasks.push(taskOf(kernels.innerGradient, args, pieces, time));
+    tasks.push(taskOf(kernels.innerGradient, writeRecord(host, reserve, words), pieces, time));
   }
   const lanes = Math.min(MAX_LANES, Math.max(1, Math.floor(levels[last - 1].count / LANE_NODES)));
   const isPair = last === 1;
   const lastSize = rank[last] * right[last];
   const lastSums = reserve(4 * lanes * batch.segments * lastSize);
-  const lastProducts = isPair ? cores.parameters[0].weights.byteOffset : products.products[last - 1];
-  const lastArgs = record(
-    ...[levels[last - 1].record, batch.rowSegments, lastProducts, isPair ? 1 : 0, gradients.rows],
-    ...[left[last], rank[last], right[last], batch.segments, lanes, lastSums],
-  );
+  const lastArgs = writeRecord(host, reserve, [
+    levels[last - 1].record,
+    batch.rowSegments,
+    isPair ? cores.parameters[0].weights.byteOffset : products.products[last - 1],
+    isPair ? 1 : 0,
+    gradients.rows,
+    left[last],
+    rank[last],
+    right[last],
+    batch.segments,
+    lanes,
+    lastSums,
+  ]);
   const rowTime = timeOf(4 * left[last] * lastSize, 8 * lastSize);
   tasks.push(taskOf(kernels.sumLast, lastArgs, lanes, (batch.uniqueRows * rowTime) / lanes));
   const firstSize = left[1] * rank[1];
@@ -147,16 +163,19 @@ export function* coreGradients(
   const firstSums = reserve(4 * lanes * firstSlices * firstSize);
   const firstLevel = isPair ? levels[0] : levels[1];
   const shares = isPair ? gradients.products[0] : gradients.firstShares;
-  const firstArgs = record(firstLevel.record, isPair ? 1 : 0, shares, firstSize, firstSlices, lanes, firstSums);
-  tasks.push(taskOf(kernels.sumFirst, firstArgs, lanes, (firstLevel.count * timeOf(firstSize, 8 * firstSize)) / lanes));
-  yield phase(...tasks);
+  const firstWords = [firstLevel.record, isPair ? 1 : 0, shares, firstSize, firstSlices, lanes, firstSums];
+  const firstTime = (firstLevel.count * timeOf(firstSize, 8 * firstSize)) / lanes;
+  tasks.push(taskOf(kernels.sumFirst, writeRecord(host, reserve, firstWords), lanes, firstTime));
+  yield phase(tasks);
 
-  const firstFinish = record(levels[0].bucketDigits, firstSums, lanes, firstSlices, firstSize, 1, finishAt[0]);
-  const lastFinish = record(batch.segmentDigits, lastSums, lanes, batch.segments, rank[last], right[last], finishAt[last]);
-  yield phase(
-    taskOf(kernels.finishSums, firstFinish, firstSlices, timeOf(0, 4 * lanes * firstSize)),
-    taskOf(kernels.finishSums, lastFinish, batch.segments, timeOf(0, 4 * lanes * lastSize)),
-  );
+  const firstFinish = [levels[0].bucketDigits, firstSums, lanes, firstSlices, firstSize, 1, finishAt[0]];
+  // Sums of four columns are not transposed, as if they had one.
+  const [lastRank, lastColumns] = right[last] === 4 ? [lastSize, 1] : [rank[last], right[last]];
+  const lastFinish = [batch.segmentDigits, lastSums, lanes, batch.segments, lastRank, lastColumns, finishAt[last]];
+  yield phase([
+    taskOf(kernels.finishSums, writeRecord(host, reserve, firstFinish), firstSlices, timeOf(0, 4 * lanes * firstSize)),
+    taskOf(kernels.finishSums, writeRecord(host, reserve, lastFinish), batch.segments, timeOf(0, 4 * lanes * lastSize)),
+  ]);
 }
 
 /** Where float32 ends, with room for the rounding of long sums. */
@@ -189,7 +208,9 @@ export function* gradientsAreBounded(context: BackwardContext, gradients: Produc
 }
 
 /** A phase whose time is that of its tasks. */
-function phase(...tasks: readonly Task[]): Phase {
+function phase(tasks: readonly Task[]): Phase {
   // A grain takes about 8 µs.
-  return { tasks, nanoseconds: tasks.reduce((sum, { units, grain }) => sum + (8_000 * units) / grain, 0) };
+  let nanoseconds = 0;
+  for (const { units, grain } of tasks) nanoseconds += (8_000 * units) / grain;
+  return { tasks, nanoseconds };
 }

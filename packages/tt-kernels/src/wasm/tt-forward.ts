@@ -18,8 +18,8 @@ export interface Products {
   readonly pointers: readonly number[];
   /** Products of the inner levels from 1 on. */
   readonly products: readonly number[];
-  /** The last core with its slices transposed; those that the batch touches. */
-  readonly transposed: number;
+  /** The last core, or a copy with those of its slices transposed that the batch touches, as the kernels want it. */
+  readonly slices: number;
   /** Distinct rows [uniqueRows, D]. */
   readonly rows: number;
 }
@@ -40,13 +40,17 @@ export function* computeProducts(
   const last = parameters.length - 1;
   const { levels } = batch;
   const lastCore = parameters[last];
-  const transposed = reserve(lastCore.weightBytes);
-  const transpose = [batch.segmentDigits, lastCore.weights.byteOffset, rank[last], right[last], transposed];
-  const perSlice = timeOf(0, 4 * lastCore.sliceSize);
-  yield {
-    tasks: [taskOf(kernels.transposeSlices, writeRecord(host, reserve, transpose), batch.segments, perSlice)],
-    nanoseconds: batch.segments * perSlice,
-  };
+  // Slices of four columns are read as they lie.
+  const isQuad = right[last] === 4 && rank[last] % 4 === 0;
+  const slices = isQuad ? lastCore.weights.byteOffset : reserve(lastCore.weightBytes);
+  if (!isQuad) {
+    const transpose = [batch.segmentDigits, lastCore.weights.byteOffset, rank[last], right[last], slices];
+    const perSlice = timeOf(0, 4 * lastCore.sliceSize);
+    yield {
+      tasks: [taskOf(kernels.transposeSlices, writeRecord(host, reserve, transpose), batch.segments, perSlice)],
+      nanoseconds: batch.segments * perSlice,
+    };
+  }
   const pointers = [0];
   const products = [0];
   const streams = !keep && last >= 2;
@@ -62,7 +66,11 @@ export function* computeProducts(
       4 * left[k] * rank[k],
       k === 1 ? 1 : 0,
       parameters[k].weights.byteOffset,
-      ...[left[k], rank[k], right[k], pointers[k], products[k]],
+      left[k],
+      rank[k],
+      right[k],
+      pointers[k],
+      products[k],
     ]);
     if (k === last - 1) continue;
     const time = timeOf(2 * left[k] * rank[k] * right[k]);
@@ -71,18 +79,30 @@ export function* computeProducts(
   const rows = reserve(4 * batch.uniqueRows * shape.embeddingDim);
   const { count, record } = levels[last - 1];
   const words = [
-    ...[extend, record, batch.rowDigits, transposed, left[last], rank[last], right[last], rows],
-    ...[parameters[0].weights.byteOffset, streams ? LANES : 0],
+    extend,
+    record,
+    batch.rowDigits,
+    slices,
+    left[last],
+    rank[last],
+    right[last],
+    rows,
+    parameters[0].weights.byteOffset,
+    streams ? LANES : 0,
   ];
   const perRow = timeOf(2 * left[last] * rank[last] * right[last], 4 * rank[last] * right[last]);
   const perNode = last === 1 ? 0 : timeOf(2 * left[last - 1] * rank[last - 1] * right[last - 1]);
   const nanoseconds = count * perNode + batch.uniqueRows * perRow;
   const units = streams ? LANES : count;
-  const task = taskOf(kernels.computeRows, writeRecord(host, reserve, words), units, nanoseconds / Math.max(1, units));
+  const { kernel, args, grain } = taskOf(
+    kernels.computeRows,
+    writeRecord(host, reserve, words),
+    units,
+    nanoseconds / Math.max(1, units),
+  );
   // Whole blocks, so that a block is not cut in two.
-  const grain = streams ? 1 : Math.ceil(task.grain / BLOCK) * BLOCK;
-  yield { tasks: [{ ...task, grain }], nanoseconds };
-  return { pointers, products, transposed, rows };
+  yield { tasks: [{ kernel, args, units, grain: streams ? 1 : Math.ceil(grain / BLOCK) * BLOCK }], nanoseconds };
+  return { pointers, products, slices, rows };
 }
 
 /** Pools the rows of a batch into its outputs. */

@@ -1,0 +1,49 @@
+import type { KernelHost, Runtime, Tensor } from "@tt-rec/tensor";
+import { ttCacheModule } from "./generated/tt-cache-module.ts";
+
+const canShare = typeof SharedArrayBuffer !== "undefined";
+
+/** The ids and counts of a counter by place. They lie on the heap, if there is one that stays where it is, so that a kernel can count. */
+export class CounterPlaces {
+  readonly ids: Uint32Array;
+  readonly counts: Uint32Array;
+  readonly #tensors: readonly Tensor[];
+
+  constructor(places: number, host: Runtime | undefined) {
+    this.#tensors = host === undefined ? [] : [host.tensor([places]), host.tensor([places])];
+    [this.ids, this.counts] =
+      host === undefined ? [new Uint32Array(places), new Uint32Array(places)] : this.#tensors.map(wordsOf);
+  }
+
+  /** Frees the heap. */
+  dispose(): void {
+    for (const tensor of this.#tensors) tensor.dispose();
+  }
+}
+
+/** The runtime if its kernels can count: its heap must not move, since places are read and written through views. */
+export function countingRuntime(runtime: Runtime | undefined): Runtime | undefined {
+  const isStable = runtime?.backend === "wasm" && canShare && runtime.host.memory.buffer instanceof SharedArrayBuffer;
+  return isStable ? runtime : undefined;
+}
+
+/** Counts ids on the kernel, which has the same effect as one `observe` after another: a third of the time, and less for cold places. */
+export function countOnKernel(host: KernelHost, ids: Uint32Array, places: CounterPlaces, sets: number): void {
+  const workspace = host.enter();
+  try {
+    let at = ids.byteOffset;
+    if (ids.buffer !== host.memory.buffer) {
+      at = workspace.reserve(4 * ids.length);
+      host.words.set(ids, at / 4);
+    }
+    const args = workspace.record([at, ids.length, places.ids.byteOffset, places.counts.byteOffset, sets]);
+    const kernel = host.load(ttCacheModule).get("countIds") as number;
+    host.runNow({ kernel, args, units: 1, grain: 1 });
+  } finally {
+    host.leave();
+  }
+}
+
+function wordsOf({ memory, byteOffset, size }: Tensor): Uint32Array {
+  return new Uint32Array(memory.buffer, byteOffset, size);
+}
