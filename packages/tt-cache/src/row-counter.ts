@@ -7,7 +7,12 @@ export interface CountsApart {
   /** What is known of each of the ids; 0 if nothing is. */
   readonly counts: Uint32Array;
   /** Other ids, in no order, and what is known of them; elements that are counted 0 times are none. */
-  readonly others: { readonly ids: Uint32Array; readonly counts: Uint32Array };
+  readonly others: {
+    /** The ids. */
+    readonly ids: Uint32Array;
+    /** What is known of each. */
+    readonly counts: Uint32Array;
+  };
 }
 
 /** What a policy chooses rows by: how important rows were so far. */
