@@ -138,3 +138,16 @@ test("the automatic interval grows while rows stay, and shrinks again when they 
   t.is(refreshesUntil(400) - refreshesUntil(200), 5);
   t.true(refreshesUntil(600) - refreshesUntil(400) > 8);
 });
+
+test("a refresh that many misses ask for begins in the next steps, though the interval has grown to forty of them", (t) => {
+  const rng = createRng(4);
+  const trace = Array.from({ length: 460 }, (_, step) =>
+    Uint32Array.from({ length: 2 }, () => Math.floor(rng.uniform() * 10) + (step < 420 ? 0 : 50)),
+  );
+  const refreshesUntil = (end: number): number => simulateCache(trace.slice(0, end), { cacheRows: 10 }).refreshes;
+  const before = refreshesUntil(420);
+  // One was due by time between these steps at the latest, and the next forty steps later.
+  let steps = 0;
+  while (refreshesUntil(420 + steps) === before) steps++;
+  t.true(steps <= 8, `${steps} steps`);
+});
