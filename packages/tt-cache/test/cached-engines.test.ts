@@ -1,67 +1,16 @@
 import "@tt-rec/testing/relaxed-simd";
-import { createRng, Runtime, type UpdateRule } from "@tt-rec/tensor";
+import { createRng, type Runtime } from "@tt-rec/tensor";
 import { allClose, copyState, randomBags, scratchFrom } from "@tt-rec/testing";
-import { applyTogether, type Bags, forwardTogether, type Pooling, prepareTogether } from "@tt-rec/tt-kernels";
-import { createTTShape, type TTShape } from "@tt-rec/tt-math";
+import { applyTogether, forwardTogether, prepareTogether } from "@tt-rec/tt-kernels";
+import { createTTShape } from "@tt-rec/tt-math";
 import test from "ava";
 import fc from "fast-check";
-import { CachedTTEmbeddingBag, type CachePolicyName } from "../src/index.ts";
+import { CachedTTEmbeddingBag } from "../src/index.ts";
+import { type Case, casesWith, drawBags, engines, OF_16, RULES, reference, TRAINING, trainStep } from "./cached-cases.ts";
 import { normals, randomCores, SHAPES } from "./overlay-oracle.ts";
 
 const RUNS = process.env.TT_REC_LONG ? 300 : 25;
-const TRAINING = { training: true };
-/** With an eps of the gradients' size: near 0 a small one would turn rounding into a step of full length. */
-const RULES: readonly UpdateRule[] = [
-  { kind: "sgd", learningRate: 0.02, scale: 0.5 },
-  { kind: "adagrad", learningRate: 0.02, eps: 0.5, scale: 2 },
-  { kind: "rowWiseAdagrad", learningRate: 0.02, eps: 0.5, scale: 2 },
-];
-/** Rows of 16 have code of their own. */
-const OF_16 = createTTShape({
-  numEmbeddings: 384,
-  embeddingDim: 16,
-  rowShape: [5, 7, 11],
-  columnShape: [2, 2, 4],
-  ranks: [8, 16],
-});
-const TABLES = [...SHAPES, OF_16];
-
-const reference = await Runtime.create({ backend: "reference", poison: true });
-const engines = await Promise.all(
-  (["simd", "relaxed"] as const).flatMap((simd) =>
-    [1, 2, 4].map(async (threads) => ({ simd, runtime: await Runtime.create({ simd, threads, poison: true }) })),
-  ),
-);
-
-interface Case {
-  readonly shape: TTShape;
-  readonly seed: number;
-  readonly pooling: Pooling;
-  readonly rule: UpdateRule;
-  readonly policy: CachePolicyName;
-  readonly kind: "weighted" | "pooled" | "one id a bag";
-  /** Whether updates are prepared, fused, or stacked gradients are applied. */
-  readonly update: "prepare" | "step" | "apply";
-}
-
-const CASES: fc.Arbitrary<Case> = fc.record({
-  shape: fc.constantFrom(...TABLES),
-  seed: fc.nat(),
-  pooling: fc.constantFrom<Pooling>("sum", "mean", "none"),
-  rule: fc.constantFrom(...RULES),
-  policy: fc.constantFrom<CachePolicyName>("semi-dynamic", "resident"),
-  kind: fc.constantFrom("weighted", "pooled", "one id a bag"),
-  update: fc.constantFrom("prepare", "step", "apply"),
-});
-
-/** Batches that depend on case and step alone: duplicates, empty bags, hot rows, and now and then none at all. */
-function drawBags({ shape, seed, kind }: Case, step: number): Bags {
-  const { uniform } = createRng(seed, step);
-  const batchSize = step === 4 ? 0 : 17;
-  const drawn = randomBags(uniform, { numEmbeddings: shape.numEmbeddings, batchSize, maxPooling: 5, skew: 4 });
-  if (kind === "weighted") return drawn;
-  return kind === "pooled" ? { indices: drawn.indices, offsets: drawn.offsets } : { indices: drawn.indices };
-}
+const CASES = casesWith(RULES);
 
 function bagOf(runtime: Runtime, { shape, seed, pooling, policy }: Case): CachedTTEmbeddingBag {
   const cores = randomCores(shape, seed).map((core) => core.map((value) => value / 2));
@@ -73,19 +22,7 @@ async function train(runtime: Runtime, options: Case): Promise<{ outputs: number
   const bag = bagOf(runtime, options);
   const outputs: number[] = [];
   for (let step = 0; step < 8; step++) {
-    await runtime.step(async () => {
-      const plan = bag.plan(drawBags(options, step), TRAINING);
-      const out = await bag.forward(plan);
-      outputs.push(...out.data);
-      const gradient = scratchFrom(runtime, out.shape, normals(createRng(options.seed, 100 + step), out.size));
-      if (options.update === "step") await bag.step(plan, gradient, options.rule);
-      else if (options.update === "prepare") await (await bag.prepare(plan, gradient)).apply(options.rule);
-      else {
-        const gradients = await bag.backward(plan, gradient);
-        outputs.push(gradients.sumOfSquares, ...(gradients.weights?.data ?? []));
-        await bag.apply(gradients, options.rule);
-      }
-    });
+    outputs.push(...(await trainStep(runtime, bag, options, step)));
   }
   const state = new Map([...copyState(await bag.state())].map(([name, { data }]) => [name, [...data]]));
   bag.dispose();

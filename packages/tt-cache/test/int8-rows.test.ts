@@ -1,67 +1,20 @@
 import "@tt-rec/testing/relaxed-simd";
-import { createRng, Runtime, type UpdateRule } from "@tt-rec/tensor";
+import { createRng, type Runtime, type UpdateRule } from "@tt-rec/tensor";
 import { allClose, copyState, poolRows, randomBags, scratchFrom, spreadSlices, unpoolRows } from "@tt-rec/testing";
-import { applyTogether, type Bags, forwardTogether, type Pooling, prepareTogether } from "@tt-rec/tt-kernels";
+import { applyTogether, type Bags, forwardTogether, prepareTogether } from "@tt-rec/tt-kernels";
 import { createTTShape, type TTShape } from "@tt-rec/tt-math";
 import test from "ava";
 import fc from "fast-check";
 import { resolveCacheRows } from "../src/cache-size.ts";
-import { CachedTTEmbeddingBag, type CachedTTEmbeddingBagOptions, type CachePolicyName } from "../src/index.ts";
+import { CachedTTEmbeddingBag, type CachedTTEmbeddingBagOptions } from "../src/index.ts";
+import { type Case, casesWith, drawBags, engines, OF_16, RULES, reference, TRAINING, trainStep } from "./cached-cases.ts";
 import { normals, overlayTable, partsOf, randomCores, SHAPES } from "./overlay-oracle.ts";
 
 const RUNS = process.env.TT_REC_LONG ? 300 : 10;
-const TRAINING = { training: true };
-const RULES: readonly UpdateRule[] = [
-  { kind: "sgd", learningRate: 0.02, scale: 0.5 },
-  { kind: "adagrad", learningRate: 0.02, eps: 0.5, scale: 2 },
-  { kind: "rowWiseAdagrad", learningRate: 0.02, eps: 0.5, scale: 2 },
-  { kind: "adam", learningRate: 0.02, step: 2 },
-];
-const OF_16 = createTTShape({
-  numEmbeddings: 384,
-  embeddingDim: 16,
-  rowShape: [5, 7, 11],
-  columnShape: [2, 2, 4],
-  ranks: [8, 16],
-});
-const TABLES = [...SHAPES, OF_16];
-
-const reference = await Runtime.create({ backend: "reference", poison: true });
-const engines = await Promise.all(
-  (["simd", "relaxed"] as const).flatMap((simd) =>
-    [1, 2, 4].map(async (threads) => ({ simd, runtime: await Runtime.create({ simd, threads, poison: true }) })),
-  ),
-);
+/** Adam besides, whose rows have two accumulators. */
+const ALL_RULES: readonly UpdateRule[] = [...RULES, { kind: "adam", learningRate: 0.02, step: 2 }];
+const CASES = casesWith(ALL_RULES);
 const { runtime: one } = engines[0];
-
-interface Case {
-  readonly shape: TTShape;
-  readonly seed: number;
-  readonly pooling: Pooling;
-  readonly rule: UpdateRule;
-  readonly policy: CachePolicyName;
-  readonly kind: "weighted" | "pooled" | "one id a bag";
-  readonly update: "prepare" | "step" | "apply";
-}
-
-const CASES: fc.Arbitrary<Case> = fc.record({
-  shape: fc.constantFrom(...TABLES),
-  seed: fc.nat(),
-  pooling: fc.constantFrom<Pooling>("sum", "mean", "none"),
-  rule: fc.constantFrom(...RULES),
-  policy: fc.constantFrom<CachePolicyName>("semi-dynamic", "resident"),
-  kind: fc.constantFrom("weighted", "pooled", "one id a bag"),
-  update: fc.constantFrom("prepare", "step", "apply"),
-});
-
-/** Batches with duplicates, empty bags and hot rows; one has no id, one only a cached id. */
-function drawBags({ shape, seed, kind }: Case, step: number): Bags {
-  const { uniform } = createRng(seed, step);
-  const batchSize = step === 4 ? 0 : 17;
-  const drawn = randomBags(uniform, { numEmbeddings: shape.numEmbeddings, batchSize, maxPooling: 5, skew: 4 });
-  if (kind === "weighted") return drawn;
-  return kind === "pooled" ? { indices: drawn.indices, offsets: drawn.offsets } : { indices: drawn.indices };
-}
 
 function bagOf(
   runtime: Runtime,
@@ -72,24 +25,6 @@ function bagOf(
   return new CachedTTEmbeddingBag(runtime, {
     ...{ shape, cores, pooling, policy, cacheRows: 11, warmupSteps: 2, refreshEvery: 3, rowStorage: "int8" },
     ...options,
-  });
-}
-
-/** One step with a drawn gradient; returns the output, and what a backward pass gave besides. */
-async function trainStep(runtime: Runtime, bag: CachedTTEmbeddingBag, each: Case, step: number): Promise<number[]> {
-  return runtime.step(async () => {
-    const plan = bag.plan(drawBags(each, step), TRAINING);
-    const out = await bag.forward(plan);
-    const outputs = [...out.data];
-    const gradient = scratchFrom(runtime, out.shape, normals(createRng(each.seed, 100 + step), out.size));
-    if (each.update === "step") await bag.step(plan, gradient, each.rule);
-    else if (each.update === "prepare") await (await bag.prepare(plan, gradient)).apply(each.rule);
-    else {
-      const gradients = await bag.backward(plan, gradient);
-      outputs.push(gradients.sumOfSquares, ...(gradients.weights?.data ?? []));
-      await bag.apply(gradients, each.rule);
-    }
-    return outputs;
   });
 }
 
@@ -130,10 +65,13 @@ test.serial("threads change no bit of what a bag with int8 rows gives and become
 });
 
 test.serial("step, prepare and apply give the same bits", async (t) => {
-  for (const [i, rule] of RULES.entries()) {
+  for (const [i, rule] of ALL_RULES.entries()) {
     const states = [];
     for (const update of ["step", "prepare", "apply"] as const) {
-      const each: Case = { ...{ shape: TABLES[i], seed: i, pooling: "sum", rule, policy: "resident", kind: "pooled" }, update };
+      const each: Case = {
+        ...{ shape: [...SHAPES, OF_16][i], seed: i, pooling: "sum", rule, policy: "resident", kind: "pooled" },
+        update,
+      };
       const bag = bagOf(one, each);
       for (let step = 0; step < 8; step++) await trainStep(one, bag, each, step);
       states.push(copyState(await bag.state()));
@@ -146,7 +84,7 @@ test.serial("the kernels give the bits of plain TypeScript where all sums are ex
   // Small whole numbers, and a step length of which all products are exact. Cores stand still, lest they outgrow that.
   const still: UpdateRule = { kind: "sgd", learningRate: 0 };
   const moving: UpdateRule = { kind: "sgd", learningRate: 1 / 4 };
-  for (const shape of TABLES) {
+  for (const shape of [...SHAPES, OF_16]) {
     const whole = (rng: ReturnType<typeof createRng>): number => Math.floor(7 * rng.uniform()) - 3;
     const states = [];
     for (const runtime of [reference, ...engines.map((engine) => engine.runtime)]) {

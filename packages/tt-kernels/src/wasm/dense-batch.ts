@@ -1,34 +1,16 @@
-import {
-  type KernelHost,
-  type Lifetime,
-  type Parameter,
-  type ParameterLayout,
-  type Runtime,
-  type Tensor,
-  type UpdateRule,
-  validateUpdateRule,
-} from "@tt-rec/tensor";
+import { type KernelHost, type Parameter, type Runtime, type Tensor, type UpdateRule, validateUpdateRule } from "@tt-rec/tensor";
 import type { BagBatch } from "../batch.ts";
 import type { PhasedStep, SliceGradient, SliceGradients } from "../embedding-bag.ts";
 import type { Lookup } from "../lookup/lookup.ts";
-import { countDistinct } from "../lookup/row-groups.ts";
 import { type Phases, runPhases } from "../phases.ts";
 import { applyToTable, reserveIn } from "./apply.ts";
-import { type BatchArrays, COUNTER_BYTES, copyFloats, copyLookup, copyWords, type Reserve, writeRecord } from "./batch-arrays.ts";
+import { copyFloats, copyLookup, copyWords, writeRecord } from "./batch-arrays.ts";
 import { bagKernels } from "./kernels.ts";
+import { gatherWords, RowGradients, sortBatch } from "./row-gradients.ts";
 import { sumsOfSquares } from "./squares.ts";
 import { taskOf, timeOf } from "./tasks.ts";
 import { poolOutputs } from "./tt-forward.ts";
 import { updateBy } from "./update-record.ts";
-
-/** A batch sorted by row: offsets in a memory. */
-export interface SortedBatch extends BatchArrays {
-  readonly order: number;
-  readonly rowStarts: number;
-  /** Distinct rows [uniqueRows]. */
-  readonly unique: number;
-  readonly uniqueRows: number;
-}
 
 /** A batch of an uncompressed table on the wasm kernels. A table with a memory of its own is read and written there. */
 export class WasmDenseBatch implements BagBatch {
@@ -36,19 +18,18 @@ export class WasmDenseBatch implements BagBatch {
   readonly #table: Parameter;
   readonly #host: KernelHost;
   readonly #lookup: Lookup;
-  #sorted: { readonly batch: SortedBatch; readonly life: Readonly<Lifetime> } | undefined;
-  #uniqueRows: number | undefined;
+  readonly #gradients: RowGradients;
 
   constructor(runtime: Runtime, table: Parameter, host: KernelHost, lookup: Lookup) {
     this.#runtime = runtime;
     this.#table = table;
     this.#host = host;
     this.#lookup = lookup;
+    this.#gradients = new RowGradients(runtime, table, lookup);
   }
 
   get uniqueRows(): number {
-    this.#uniqueRows ??= countDistinct(this.#lookup);
-    return this.#uniqueRows;
+    return this.#gradients.uniqueRows;
   }
 
   *forward(): Phases<Tensor> {
@@ -73,13 +54,13 @@ export class WasmDenseBatch implements BagBatch {
   }
 
   *backward(gradient: Tensor): Phases<SliceGradients> {
-    const part = yield* this.#rowGradients(gradient);
+    const part = yield* this.#gradients.of(gradient);
     const weights = yield* this.#weightGradients(gradient);
     return { parts: [part], sumOfSquares: yield* this.#sumOfSquares(part), ...(weights && { weights }) };
   }
 
   *prepare(gradient: Tensor): Phases<PhasedStep> {
-    const part = yield* this.#rowGradients(gradient);
+    const part = yield* this.#gradients.of(gradient);
     const finite = Number.isFinite(yield* this.#sumOfSquares(part));
     const applyPhases = (rule: UpdateRule): Phases<void> => {
       validateUpdateRule(rule);
@@ -92,12 +73,14 @@ export class WasmDenseBatch implements BagBatch {
     const host = this.#host;
     const state = this.#table.stateFor(rule);
     if (state !== undefined && this.#runtime.hostOf(state) !== host) {
-      yield* applyToTable(this.#runtime, this.#table, yield* this.#rowGradients(gradient), rule);
+      yield* applyToTable(this.#runtime, this.#table, yield* this.#gradients.of(gradient), rule);
       return;
     }
     const reserve = reserveIn(host.enter());
     try {
-      const batch = this.#isElsewhere ? yield* sortBatch(host, reserve, this.#table, this.#lookup) : yield* this.#sort();
+      const batch = this.#isElsewhere
+        ? yield* sortBatch(host, reserve, this.#table, this.#lookup)
+        : yield* this.#gradients.sort();
       const dim = this.#table.sliceSize;
       const source = this.#isElsewhere ? copyFloats(host, reserve, gradient.data) : gradient.byteOffset;
       const values = reserve(4 * batch.uniqueRows * dim);
@@ -119,30 +102,6 @@ export class WasmDenseBatch implements BagBatch {
   /** Copies a result from the table's memory onto the heap, if it was not written there. */
   #fetch(offset: number, { data, size }: Tensor): void {
     if (this.#isElsewhere) data.set(this.#host.floats.subarray(offset / 4, offset / 4 + size));
-  }
-
-  /** The batch sorted on the heap, once a step. */
-  *#sort(): Phases<SortedBatch> {
-    if (this.#sorted?.life.alive === true) return this.#sorted.batch;
-    const { host, scratchLife } = this.#runtime;
-    const batch = yield* sortBatch(host, this.#reserve, this.#table, this.#lookup);
-    this.#sorted = { batch, life: scratchLife };
-    this.#uniqueRows = batch.uniqueRows;
-    return batch;
-  }
-
-  /** Gradients of the distinct rows, on the heap: they do not need the table. */
-  *#rowGradients(gradient: Tensor): Phases<SliceGradient> {
-    const { host } = this.#runtime;
-    const batch = yield* this.#sort();
-    const dim = this.#table.sliceSize;
-    const values = this.#runtime.rawScratch([batch.uniqueRows, dim]);
-    const gather = writeRecord(host, this.#reserve, gatherWords(batch, dim, gradient.byteOffset, values.byteOffset));
-    const nanoseconds = batch.lookups * timeOf(dim, 8 * dim);
-    const perRow = nanoseconds / Math.max(1, batch.uniqueRows);
-    yield { tasks: [taskOf(bagKernels(host).gatherGradients, gather, batch.uniqueRows, perRow)], nanoseconds };
-    const slices = host.words.slice(batch.unique / 4, batch.unique / 4 + batch.uniqueRows);
-    return { parameter: this.#table.name, slices, values };
   }
 
   *#sumOfSquares({ values }: SliceGradient): Phases<number> {
@@ -179,61 +138,4 @@ export class WasmDenseBatch implements BagBatch {
   }
 
   readonly #reserve = (byteLength: number): number => this.#runtime.reserve(byteLength);
-}
-
-/** Words of the record `Gather`. */
-export function gatherWords(batch: SortedBatch, dim: number, outputs: number, rowGradients: number): number[] {
-  return [batch.order, batch.rowStarts, batch.outputOf, batch.coefficients, dim, outputs, rowGradients];
-}
-
-/** Sorts a batch by row in some memory. */
-export function* sortBatch(host: KernelHost, reserve: Reserve, table: ParameterLayout, lookup: Lookup): Phases<SortedBatch> {
-  const kernels = bagKernels(host);
-  const arrays = copyLookup(host, reserve, lookup);
-  const n = arrays.lookups;
-  const pairs = reserve(8 * n);
-  const spare = reserve(8 * n);
-  const counters = reserve(COUNTER_BYTES);
-  const order = reserve(4 * n);
-  const rowStarts = reserve(4 * (n + 1));
-  const unique = reserve(4 * (n + 1));
-  const extent = table.shape[0];
-  const record = writeRecord(host, reserve, [
-    arrays.rows,
-    n,
-    0,
-    0,
-    0,
-    extent,
-    pairs,
-    spare,
-    counters,
-    order,
-    0,
-    rowStarts,
-    unique,
-    0,
-    0,
-    0,
-    0,
-    arrays.selected,
-  ]);
-  const tasks = [taskOf(kernels.planDense, record, 1, 15 * n)];
-  if (arrays.offsets !== 0) {
-    const expand = writeRecord(host, reserve, [arrays.offsets, arrays.outputOf]);
-    tasks.push(taskOf(kernels.expandOffsets, expand, lookup.outputs, (2 * lookup.rows.length) / Math.max(1, lookup.outputs)));
-  }
-  yield { tasks, nanoseconds: 15 * n };
-  return {
-    rows: arrays.rows,
-    selected: arrays.selected,
-    lookups: n,
-    offsets: arrays.offsets,
-    outputOf: arrays.outputOf,
-    coefficients: arrays.coefficients,
-    order,
-    rowStarts,
-    unique,
-    uniqueRows: host.words[record / 4 + 15],
-  };
 }

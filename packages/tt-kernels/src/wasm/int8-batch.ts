@@ -1,14 +1,13 @@
-import { type Lifetime, type Runtime, type Tensor, type UpdateRule, validateUpdateRule } from "@tt-rec/tensor";
+import { type Runtime, type Tensor, type UpdateRule, validateUpdateRule } from "@tt-rec/tensor";
 import type { BagBatch } from "../batch.ts";
 import type { PhasedStep, SliceGradient, SliceGradients } from "../embedding-bag.ts";
 import type { Int8Rows } from "../int8-rows.ts";
 import type { Lookup } from "../lookup/lookup.ts";
-import { countDistinct } from "../lookup/row-groups.ts";
 import { type Phases, runPhases } from "../phases.ts";
 import { reserveIn } from "./apply.ts";
 import { copyFloats, copyWords, type Reserve, writeRecord } from "./batch-arrays.ts";
-import { gatherWords, type SortedBatch, sortBatch } from "./dense-batch.ts";
 import { bagKernels } from "./kernels.ts";
+import { RowGradients } from "./row-gradients.ts";
 import { sumsOfSquares } from "./squares.ts";
 import { taskOf, timeOf } from "./tasks.ts";
 import { poolOutputs } from "./tt-forward.ts";
@@ -27,19 +26,18 @@ export class WasmInt8Batch implements BagBatch {
   readonly #runtime: Runtime;
   readonly #table: Int8Rows;
   readonly #lookup: Lookup;
-  #sorted: { readonly batch: SortedBatch; readonly life: Readonly<Lifetime> } | undefined;
-  #uniqueRows: number | undefined;
+  readonly #gradients: RowGradients;
 
   /** The rows of a lookup are slots, `NO_ROW` where a position does not count. */
   constructor(runtime: Runtime, table: Int8Rows, lookup: Lookup) {
     this.#runtime = runtime;
     this.#table = table;
     this.#lookup = lookup;
+    this.#gradients = new RowGradients(runtime, table, lookup);
   }
 
   get uniqueRows(): number {
-    this.#uniqueRows ??= countDistinct(this.#lookup);
-    return this.#uniqueRows;
+    return this.#gradients.uniqueRows;
   }
 
   /** Makes floats of the rows of all positions. */
@@ -73,7 +71,7 @@ export class WasmInt8Batch implements BagBatch {
   /** Gradients of the rows; those of weights need the rows below too. */
   *backward(gradient: Tensor): Phases<SliceGradients> {
     const { host } = this.#runtime;
-    const part = yield* this.#rowGradients(gradient);
+    const part = yield* this.#gradients.of(gradient);
     const range = { offset: part.values.byteOffset, count: part.values.size };
     const [sumOfSquares] = yield* sumsOfSquares(host, this.#reserve, bagKernels(host), [range]);
     return { parts: [part], sumOfSquares };
@@ -90,30 +88,7 @@ export class WasmInt8Batch implements BagBatch {
   }
 
   *step(gradient: Tensor, rule: UpdateRule): Phases<void> {
-    yield* updateInt8(this.#runtime, this.#table, yield* this.#rowGradients(gradient), rule);
-  }
-
-  *#rowGradients(gradient: Tensor): Phases<SliceGradient> {
-    const { host } = this.#runtime;
-    const batch = yield* this.#sort();
-    const dim = this.#table.sliceSize;
-    const values = this.#runtime.rawScratch([batch.uniqueRows, dim]);
-    const gather = writeRecord(host, this.#reserve, gatherWords(batch, dim, gradient.byteOffset, values.byteOffset));
-    const nanoseconds = batch.lookups * timeOf(dim, 8 * dim);
-    const perRow = nanoseconds / Math.max(1, batch.uniqueRows);
-    yield { tasks: [taskOf(bagKernels(host).gatherGradients, gather, batch.uniqueRows, perRow)], nanoseconds };
-    const slices = host.words.slice(batch.unique / 4, batch.unique / 4 + batch.uniqueRows);
-    return { parameter: this.#table.name, slices, values };
-  }
-
-  /** The batch sorted by slot, once a step. */
-  *#sort(): Phases<SortedBatch> {
-    if (this.#sorted?.life.alive === true) return this.#sorted.batch;
-    const { host, scratchLife } = this.#runtime;
-    const batch = yield* sortBatch(host, this.#reserve, this.#table, this.#lookup);
-    this.#sorted = { batch, life: scratchLife };
-    this.#uniqueRows = batch.uniqueRows;
-    return batch;
+    yield* updateInt8(this.#runtime, this.#table, yield* this.#gradients.of(gradient), rule);
   }
 
   readonly #reserve = (byteLength: number): number => this.#runtime.reserve(byteLength);
