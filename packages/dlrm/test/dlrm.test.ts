@@ -505,3 +505,19 @@ test.serial("a disposed model is refused with E_DISPOSED", async (t) => {
   model.dispose();
   await rejectsCode(t, "E_DISPOSED", model.score(randomBatch(MIXED, 3, 1)));
 });
+
+test("tables with int8 cached rows round by seeds of their own, the same for the same rng", async (t) => {
+  const config = smallConfig(EMBEDDINGS.cachedInt8);
+  const [small, large] = config.tables;
+  const tables = [small, large, { ...large, name: "other" }];
+  const seedsOf = async (): Promise<(number | undefined)[]> => {
+    const model = new Dlrm(runtime, { ...config, tables }, createRng(1));
+    const state = await model.state();
+    const seeds = ["large", "other"].map((name) => state.get(`table.${name}.cache.roundingSeed`)?.data[0]);
+    model.dispose();
+    return seeds;
+  };
+  const seeds = await seedsOf();
+  t.true(seeds[0] !== undefined && seeds[1] !== undefined && seeds[0] !== seeds[1]);
+  t.deepEqual(await seedsOf(), seeds);
+});

@@ -36,7 +36,7 @@ import { NONE_ENTERING, takePortion } from "./entering.ts";
 import type { RefreshScheduleOptions } from "./refresh-schedule.ts";
 import { CACHED_ROWS, RowCache } from "./row-cache.ts";
 import { RowChooser } from "./row-chooser.ts";
-import { checkRowStorage, rowBytes } from "./row-storage.ts";
+import { checkRoundingSeed, checkRowStorage, rowBytes } from "./row-storage.ts";
 
 /** Options of `CachedTTEmbeddingBag`: those of the TT bag, the size of the cache, and when it takes new rows. */
 export interface CachedTTEmbeddingBagOptions extends TTEmbeddingBagOptions, CacheSizeOptions, RefreshScheduleOptions {
@@ -50,7 +50,7 @@ export interface CachedTTEmbeddingBagOptions extends TTEmbeddingBagOptions, Cach
    * `rowWiseAdagrad`, one an element for Adagrad and momentum, two for Adam, in float32.
    */
   readonly rowStorage?: RowStorage;
-  /** Seeds the rounding of int8 rows, a whole number. Default 1. A state brings its own along. */
+  /** Seeds the rounding of int8 rows, a whole number below 2^32. Default 1. A state brings its own along. */
   readonly roundingSeed?: number;
 }
 
@@ -127,8 +127,16 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
 
   /** Allocates cores and cache. Throws `E_OPTION` on a bad cache size, storage, schedule or policy, `E_SHAPE` on bad cores. */
   constructor(runtime: Runtime, options: CachedTTEmbeddingBagOptions) {
-    const { shape, pooling = "sum", policy = "resident", accessCounts, rowStorage: storage = "float32" } = options;
+    const {
+      shape,
+      pooling = "sum",
+      policy = "resident",
+      accessCounts,
+      rowStorage: storage = "float32",
+      roundingSeed: seed = 1,
+    } = options;
     checkRowStorage(storage);
+    checkRoundingSeed(seed);
     const cacheRows = resolveCacheRows(options, shape, storage);
     if (accessCounts !== undefined && accessCounts.length !== shape.numEmbeddings) {
       throw new TtError("E_OPTION", `accessCounts has ${accessCounts.length} elements, the table ${shape.numEmbeddings} rows`);
@@ -140,7 +148,7 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
     this.#runtime = runtime;
     this.#pooling = pooling;
     this.#storage = storage;
-    const rounding = { storage, seed: options.roundingSeed ?? 1, step: () => this.#chooser.step };
+    const rounding = { storage, seed, step: () => this.#chooser.step };
     this.#cache = new RowCache(runtime, cacheRows, shape.embeddingDim, rounding);
     this.#tt = new TTEmbeddingBag(runtime, options, this.#cache.rows);
   }

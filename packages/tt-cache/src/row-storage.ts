@@ -7,6 +7,12 @@ export function checkRowStorage(storage: RowStorage): void {
   throw new TtError("E_OPTION", `rowStorage = "${storage}" is not known; known are float32, int8`);
 }
 
+/** Throws `E_OPTION` unless a seed of roundings is one that a state can keep. */
+export function checkRoundingSeed(seed: number): void {
+  if (Number.isInteger(seed) && seed >= 0 && seed < 2 ** 32) return;
+  throw new TtError("E_OPTION", `roundingSeed = ${seed} is not a whole number from 0 to ${2 ** 32 - 1}`);
+}
+
 /** Bytes of a row, without its optimizer state. */
 export function rowBytes(embeddingDim: number, storage: RowStorage): number {
   return storage === "int8" ? embeddingDim + 4 : 4 * embeddingDim;

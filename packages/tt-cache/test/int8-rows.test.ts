@@ -321,6 +321,9 @@ test.serial("rows of another storage are refused: E_MISMATCH, and nothing is wri
   }
   t.deepEqual(copyState(await bytes.state()), ofBytes);
   t.deepEqual(copyState(await floats.state()), ofFloats);
+  for (const roundingSeed of [-1, 0.5, 2 ** 32, Number.NaN]) {
+    t.throws(() => bagOf(one, each, { roundingSeed }), { code: "E_OPTION", message: /roundingSeed = / });
+  }
   t.throws(() => bagOf(one, each, { rowStorage: "int4" as "int8" }), {
     code: "E_OPTION",
     message: /rowStorage = "int4" is not known; known are float32, int8/,

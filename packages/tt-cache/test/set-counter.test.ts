@@ -96,10 +96,15 @@ test("accesses known beforehand take only places that are counted less", (t) => 
   t.is(counter.total, 8 * 10 + 28 + 9 + 11 + 4);
 });
 
-test("bytes do not depend on what was counted", (t) => {
+test("bytes do not depend on what was counted, and count what aging writes", (t) => {
   const counter = new SetCounter(20);
   t.is(counter.bytes, 2 * 4 * 24);
   counter.observe(Uint32Array.from({ length: 999 }, (_, i) => i));
+  t.is(counter.bytes, 2 * 4 * 24);
+  const aging = counter.aging();
+  aging.next();
+  t.is(counter.bytes, 2 * 2 * 4 * 24);
+  while (aging.next().done !== true);
   t.is(counter.bytes, 2 * 4 * 24);
 });
 
