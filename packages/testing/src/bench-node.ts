@@ -46,11 +46,17 @@ export function describeMachine(blas: string): Machine {
   return { cpu: cpus()[0]?.model.trim() ?? "unknown", cores: availableParallelism(), node: process.version, simd, blas };
 }
 
-/** The commit that is checked out here, with `-dirty` where files differ from it; `unknown` outside git. */
+/**
+ * The commit that is checked out here, with `-dirty` where files differ from it, but for results, which a run of several
+ * benchmarks writes itself; `unknown` outside git.
+ */
 export function describeSource(): string {
+  const git = (...args: readonly string[]): string =>
+    execFileSync("git", args, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
   try {
-    const describe = ["describe", "--always", "--dirty", "--exclude=*"];
-    return execFileSync("git", describe, { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
+    const commit = git("rev-parse", "--short", "HEAD");
+    const changes = git("status", "--porcelain", "--untracked-files=no", "--", ":/", ":(top,exclude)benchmarks/results");
+    return changes === "" ? commit : `${commit}-dirty`;
   } catch {
     return "unknown";
   }
