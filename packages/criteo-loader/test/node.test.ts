@@ -1,5 +1,5 @@
 import { fork } from "node:child_process";
-import { createReadStream, existsSync } from "node:fs";
+import { cpSync, createReadStream, existsSync } from "node:fs";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -151,8 +151,10 @@ test("a prepare killed at any moment opens as nothing, and the next one goes on 
     if (await killed(moment, folder, logs)) alive++;
     else t.true("milliseconds" in moment, JSON.stringify(moment));
     const directory = nodeDirectory(folder);
-    if (!(await directory.list()).includes("manifest.json")) {
-      await t.throwsAsync(openDataset(directory), { code: "E_NOT_FOUND" });
+    const isComplete = (await directory.list()).includes("manifest.json");
+    if (!isComplete) await t.throwsAsync(openDataset(directory), { code: "E_NOT_FOUND" });
+    // It may be killed between its manifest and the end of cleaning up.
+    if (!isComplete || (await readdir(folder)).includes("unfinished")) {
       const done: string[] = [];
       await prepareFiles(
         logs.map((path) => logFile(path)),
@@ -169,6 +171,25 @@ test("a prepare killed at any moment opens as nothing, and the next one goes on 
     );
   }
   t.true(alive >= moments.length / 2, `${alive} of ${moments.length} were killed`);
+});
+
+test("a prepare killed once its data set is complete is finished by the same call, and by no other", async (t) => {
+  const logs = [logFile(await file("complete.tsv", randomLog(300, 4)))];
+  const [folder, copy] = [join(testFolder, "complete"), join(testFolder, "complete-scratch")];
+  const scratch = join(folder, "unfinished");
+  await prepareFiles(logs, folder, {
+    rowsPerBatch: 64,
+    onProgress: ({ pass }) => pass === "encode" && cpSync(scratch, copy, { recursive: true }),
+  });
+  const expected = await digests(nodeDirectory(folder));
+  cpSync(copy, scratch, { recursive: true });
+  const left = await readdir(scratch);
+  await t.throwsAsync(prepareFiles(logs, folder, { rowsPerBatch: 32 }), { code: "E_EXISTS" });
+  t.deepEqual(await readdir(scratch), left);
+  await prepareFiles(logs, folder, { rowsPerBatch: 64 });
+  t.deepEqual(await digests(nodeDirectory(folder)), expected);
+  t.false((await readdir(folder)).includes("unfinished"));
+  await t.throwsAsync(prepareFiles(logs, folder, { rowsPerBatch: 64 }), { code: "E_EXISTS" });
 });
 
 test("one, two and four threads, plain files in parts, and memory give the same bytes", async (t) => {

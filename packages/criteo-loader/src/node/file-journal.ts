@@ -16,24 +16,23 @@ interface Entry {
 
 /**
  * A journal in the folder of the scratch files. Neither it nor they are synced: what a killed process has written is kept
- * by the system, and after the machine was restarted no entry counts. Entries of another run are removed.
+ * by the system, and after the machine was restarted no entry counts. Entries of another run are removed when this one begins.
  */
 export function fileJournal(folder: string, key: string): Journal {
   const started = Math.round(Date.now() / 1000 - uptime());
-  mkdirSync(folder, { recursive: true });
   const entries = new Map<string, unknown>();
-  for (const name of readdirSync(folder).filter((name) => name.endsWith(SUFFIX))) {
+  for (const name of entryNames(folder)) {
     const entry = readEntry(join(folder, name));
     if (entry !== undefined && entry.key === key && Math.abs(entry.started - started) <= SAME_START) {
       entries.set(name.slice(0, -SUFFIX.length), entry.result);
     }
   }
-  if (entries.size === 0) {
-    rmSync(folder, { recursive: true, force: true });
-    mkdirSync(folder, { recursive: true });
-  }
   return {
     get: (unit) => entries.get(unit),
+    begin() {
+      if (entries.size === 0) rmSync(folder, { recursive: true, force: true });
+      mkdirSync(folder, { recursive: true });
+    },
     put(unit, result) {
       const text = JSON.stringify({ key, started, result } satisfies Entry);
       const path = join(folder, `${unit}${SUFFIX}`);
@@ -46,7 +45,11 @@ export function fileJournal(folder: string, key: string): Journal {
 
 /** Tells whether the journal in a folder has an entry. */
 export function hasJournal(folder: string): boolean {
-  return existsSync(folder) && readdirSync(folder).some((name) => name.endsWith(SUFFIX));
+  return entryNames(folder).length > 0;
+}
+
+function entryNames(folder: string): string[] {
+  return existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith(SUFFIX)) : [];
 }
 
 function checksum(text: string): string {

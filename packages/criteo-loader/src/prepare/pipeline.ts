@@ -33,8 +33,10 @@ export async function runPipeline(
 ): Promise<Manifest> {
   const schema = options.schema ?? CRITEO_SCHEMA;
   const settings = resolveOptions(options, sources.length);
-  if (!options.replace) await refuseExisting(workplace.target);
   const journal = await openJournal(sources, schema, settings, workplace);
+  // A run that has cleared the target finds its own data set, if it was interrupted after that was complete.
+  if (!options.replace && journal?.get("cleared") === undefined) await refuseExisting(workplace.target);
+  journal?.begin();
   const run: Run = { schema, settings, workplace, journal, onProgress: options.onProgress };
 
   const { stages, badRows } = await scanSources(

@@ -11,6 +11,8 @@ export type Outcome<T> = { readonly result: T } | { readonly error: unknown };
 export interface Journal {
   /** What a unit of work gave; undefined if it is not known to be done. */
   get(unit: string): unknown;
+  /** Removes what any other run left; called before the first `put`. */
+  begin(): void;
   /** Records what a unit of work gave. */
   put(unit: string, result: unknown): void;
 }
@@ -29,7 +31,7 @@ export interface Workplace extends TaskPlace {
     tell: Tell,
     onDone: (index: number, result: TaskResults[K]) => Promise<void>,
   ): Promise<Outcome<TaskResults[K]>[]>;
-  /** The journal of a run that this key describes; entries of any other run are dropped. Absent if nothing outlives the process. */
+  /** The journal of a run that this key describes. Absent if nothing outlives the process. */
   journal?(key: string): Journal;
   /** Throws away all that is not part of the data set. */
   clean(): Promise<void>;
