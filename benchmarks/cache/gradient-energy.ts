@@ -3,7 +3,7 @@ import { CachedTTEmbeddingBag, type CachedTTEmbeddingBagOptions, type CachePolic
 import type { Bags, EmbeddingBag, Plan, PlanMode, PreparedStep, SliceGradients } from "@tt-rec/tt-kernels";
 
 /** Scores fall to half of their weight after as many accesses a cached row as counts do under `resident`. */
-const AGE = 48;
+const AGE = 50;
 
 /** Sums of squared gradients instead of accesses; rows that stay keep what they have learned. One policy a cache. */
 class EnergyPolicy implements CachePolicy {
@@ -38,7 +38,12 @@ class EnergyScores implements RowCounter {
     this.total += ids.length;
   }
 
-  add(id: number, energy: number): void {
+  addEach(_ids: Uint32Array, counts: Uint32Array): void {
+    for (const count of counts) this.total += count;
+  }
+
+  /** Adds the squared gradient of a row. */
+  score(id: number, energy: number): void {
     this.#scores.set(id, (this.#scores.get(id) ?? 0) + energy);
   }
 
@@ -129,7 +134,7 @@ export class EnergyCachedBag implements EmbeddingBag {
       for (let j = 0; j < dim; j++) row[j] += values[position * dim + j];
     }
     for (const [id, row] of rows)
-      this.#policy.scores.add(
+      this.#policy.scores.score(
         id,
         row.reduce((sum, value) => sum + value * value, 0),
       );

@@ -19,7 +19,7 @@ class AnnouncedCounter implements RowCounter {
 
   observe(): void {}
 
-  add(): void {}
+  addEach(): void {}
 
   announce(ids: Uint32Array): void {
     this.#counter.observe(ids);

@@ -18,7 +18,7 @@ interface Counts<State> {
   readonly bytes: number;
   readonly total: number;
   observe(ids: Uint32Array): void;
-  add(id: number, count: number): void;
+  addEach(ids: Uint32Array, counts: Uint32Array): void;
   count(id: number): number;
   aging(): SpreadWork<void>;
   apart(some: Uint32Array): SpreadWork<CountsApart>;
@@ -75,8 +75,8 @@ class ForgetfulCounter<State> implements Counts<State> {
     this.#counts.observe(ids);
   }
 
-  add(id: number, count: number): void {
-    this.#counts.add(id, count);
+  addEach(ids: Uint32Array, counts: Uint32Array): void {
+    this.#counts.addEach(ids, counts);
   }
 
   count(id: number): number {
@@ -98,7 +98,10 @@ class ForgetfulCounter<State> implements Counts<State> {
   retain(rows: Uint32Array): void {
     const before = this.#counts;
     this.#counts = this.#create();
-    for (const row of rows) this.#counts.add(row, before.count(row));
+    this.#counts.addEach(
+      rows,
+      rows.map((row) => before.count(row)),
+    );
   }
 
   state(): State {

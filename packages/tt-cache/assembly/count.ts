@@ -5,6 +5,9 @@ const WAYS: usize = 8;
 
 const MAX_COUNT: u32 = 0xffffffff;
 
+/** Marks an id that has no place. */
+const NOWHERE: u32 = 0xffffffff;
+
 @unmanaged
 export class Count {
   /** Ids to count [count]. */
@@ -14,6 +17,18 @@ export class Count {
   known: usize;
   counts: usize;
   sets: u32;
+}
+
+@unmanaged
+export class Find {
+  /** Ids to look for [count]. */
+  ids: usize;
+  count: u32;
+  /** Id of each place [8 · sets]. */
+  known: usize;
+  sets: u32;
+  /** Out: the place of each id, or `NOWHERE` [count]. */
+  places: usize;
 }
 
 /**
@@ -35,6 +50,23 @@ export function countIds(args: usize, _begin: i32, _end: i32): void {
     const before = load<u32>(place + counts);
     store<u32>(place, id);
     store<u32>(place + counts, select<u32>(before + <u32>(before != MAX_COUNT), 1, found));
+  }
+}
+
+/** Finds the places of all ids. One unit; without a branch, for the same reason. */
+export function findPlaces(args: usize, _begin: i32, _end: i32): void {
+  const find = changetype<Find>(args);
+  const sets = <f64>find.sets;
+  const end = find.ids + (<usize>find.count << 2);
+  let out = find.places;
+  for (let at = find.ids; at < end; at += 4) {
+    const id = load<u32>(at);
+    const first = setOf(id, sets) * <u32>WAYS;
+    const set = find.known + (<usize>first << 2);
+    const ids = i32x4.splat(<i32>id);
+    const found = maskOf(i32x4.eq(v128.load(set), ids), i32x4.eq(v128.load(set, 16), ids));
+    store<u32>(out, select<u32>(first + <u32>ctz(found), NOWHERE, found));
+    out += 4;
   }
 }
 

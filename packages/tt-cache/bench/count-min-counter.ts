@@ -29,10 +29,14 @@ export class CountMinCounter implements RowCounter {
   }
 
   observe(ids: Uint32Array): void {
-    for (const id of ids) this.add(id, 1);
+    for (const id of ids) this.#add(id, 1);
   }
 
-  add(id: number, count: number): void {
+  addEach(ids: Uint32Array, counts: Uint32Array): void {
+    for (const [i, id] of ids.entries()) this.#add(id, counts[i]);
+  }
+
+  #add(id: number, count: number): void {
     this.total += count;
     const estimate = Math.min(MOST, this.count(id) + count);
     for (const place of this.#places) this.#cells[place] = Math.max(this.#cells[place], estimate);

@@ -44,6 +44,10 @@ export class AccessCounter implements RowCounter {
     for (let i = 0; i < ids.length; i++) this.add(ids[i], 1);
   }
 
+  addEach(ids: Uint32Array, counts: Uint32Array): void {
+    for (let i = 0; i < ids.length; i++) this.add(ids[i], counts[i]);
+  }
+
   /** Adds `count` accesses of one id. */
   add(id: number, count: number): void {
     const number = this.#index.add(id);
@@ -65,7 +69,7 @@ export class AccessCounter implements RowCounter {
   *aging(): SpreadWork<void> {
     const [ids, counts] = [this.ids, this.counts];
     const halved = new AccessCounter();
-    yield* inBlocks(ids.length, SEARCH, (begin, end) => {
+    yield* inBlocks(ids.length, 2 * SEARCH, (begin, end) => {
       for (let number = begin; number < end; number++) if (counts[number] > 1) halved.add(ids[number], counts[number] >>> 1);
     });
     this.#index = halved.#index;
@@ -89,7 +93,7 @@ export class AccessCounter implements RowCounter {
   }
 
   apart(some: Uint32Array): SpreadWork<CountsApart> {
-    return takeApart(this.ids, this.counts, some, (id) => this.#index.numberOf(id));
+    return takeApart(this.ids, this.counts, some, (ids) => Uint32Array.from(ids, (id) => this.#index.numberOf(id)));
   }
 
   /** The ids in order of first access, and their counts. */
@@ -108,6 +112,6 @@ export class AccessCounter implements RowCounter {
       throw new TtError("E_MISMATCH", `the state has ${ids.length} counted ids and ${counts.length} counts`);
     }
     checkIds("counter.ids", ids, numEmbeddings);
-    for (const [i, id] of ids.entries()) this.add(id, counts[i]);
+    this.addEach(ids, counts);
   }
 }

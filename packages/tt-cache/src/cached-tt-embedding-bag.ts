@@ -320,7 +320,8 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
     if (ids.length === 0) return 0;
     const plan = this.#tt.planLookup({ outputs: ids.length, rows: ids }, { training: false });
     const rows = yield* this.#tt.phases.forward(plan);
-    for (const [i, id] of ids.entries()) this.#cache.take(slots[i], id, this.#chooser.count);
+    const left = this.#cache.take(slots, ids);
+    this.#chooser.count(left.ids, left.accesses);
     this.#cache.fill(slots, rows.data);
     this.#generation++;
     return ids.length;

@@ -44,6 +44,21 @@ export function countOnKernel(host: KernelHost, ids: Uint32Array, places: Counte
   }
 }
 
+/** Finds the place of each id on the kernel; an id that has none gets 2^32 − 1. */
+export function findOnKernel(host: KernelHost, ids: Uint32Array, places: CounterPlaces, sets: number): Uint32Array {
+  const workspace = host.enter();
+  try {
+    const [at, out] = [workspace.reserve(4 * ids.length), workspace.reserve(4 * ids.length)];
+    host.words.set(ids, at / 4);
+    const args = workspace.record([at, ids.length, places.ids.byteOffset, sets, out]);
+    const kernel = host.load(ttCacheModule).get("findPlaces") as number;
+    host.runNow({ kernel, args, units: 1, grain: 1 });
+    return host.words.slice(out / 4, out / 4 + ids.length);
+  } finally {
+    host.leave();
+  }
+}
+
 function wordsOf({ memory, byteOffset, size }: Tensor): Uint32Array {
   return new Uint32Array(memory.buffer, byteOffset, size);
 }

@@ -1,28 +1,30 @@
-import type { RankedRows } from "./rank-rows.ts";
 import type { RowCounter } from "./row-counter.ts";
 import { inBlocks, type SpreadWork } from "./spread-work.ts";
-import { mostCounted } from "./top-rows.ts";
+import { leastCounted, mostCounted } from "./top-rows.ts";
 
-/** How much more a row must be counted than one that it replaces, in standard deviations of the difference of two counts. */
-const MARGIN = 1;
+/** How much more a row must be counted than one that it replaces, in standard deviations of the difference of two counts, and at least. */
+const MARGIN = 0.7;
+const LEAST_MARGIN = 1;
 
 /** Share of a cache's rows that one refresh exchanges at most, so that few have to be ranked; the next one goes on. */
 const MOST = 0.1;
 
 /**
- * The held rows, of which the least counted make way for others that are counted more by `MARGIN` standard deviations: differences
- * of chance would exchange rows for nothing, and with them what they have learned. The others come last, the most counted first.
+ * The held rows, of which the least counted make way for others that are counted more by a margin: differences of chance would
+ * exchange rows for nothing, and with them what they have learned. The others come last, the most counted first.
  */
 export function* exchangeRows(counter: RowCounter, capacity: number, held: Uint32Array): SpreadWork<Uint32Array> {
   const room = capacity - held.length;
   const most = Math.min(held.length, Math.ceil(MOST * capacity));
   const { counts, others } = yield* counter.apart(held);
-  const newcomers = yield* mostCounted(others.ids, others.counts, room + most);
   const leaving = yield* leastCounted(held, counts, most);
+  // Without room, only what replaces the least counted row of all comes into question.
+  const above = room > 0 || most === 0 ? 0 : leaving.counts[0] + LEAST_MARGIN;
+  const newcomers = yield* mostCounted(others.ids, others.counts, room + most, above);
   let leave = 0;
   while (leave < most && room + leave < newcomers.ids.length) {
     const [count, least] = [newcomers.counts[room + leave], leaving.counts[leave]];
-    if (count - least <= MARGIN * Math.sqrt(count + least)) break;
+    if (count - least <= Math.max(LEAST_MARGIN, MARGIN * Math.sqrt(count + least))) break;
     leave++;
   }
   const entering = newcomers.ids.subarray(0, room + leave);
@@ -37,22 +39,4 @@ export function* exchangeRows(counter: RowCounter, capacity: number, held: Uint3
   });
   rows.set(entering, stay);
   return rows;
-}
-
-/** The `k` least counted of distinct ids, the least counted first, equal ones by the larger id, so that the answer does not depend on slots. */
-function* leastCounted(ids: Uint32Array, counts: Uint32Array, k: number): SpreadWork<RankedRows> {
-  const above = { ids: ids.slice(), counts: counts.slice() };
-  let most = 0;
-  yield* inBlocks(counts.length, 1, (begin, end) => {
-    for (let i = begin; i < end; i++) most = Math.max(most, counts[i]);
-  });
-  // The same question upside down; no count may be 0 there.
-  yield* inBlocks(ids.length, 1, (begin, end) => {
-    for (let i = begin; i < end; i++) {
-      above.ids[i] = ~ids[i];
-      above.counts[i] = most - counts[i] + 1;
-    }
-  });
-  const ranked = yield* mostCounted(above.ids, above.counts, k);
-  return { ids: ranked.ids.map((id) => ~id), counts: ranked.counts.map((count) => most - count + 1) };
 }

@@ -75,7 +75,7 @@ export class RefreshSchedule {
     const steps = filled ? this.#refreshEvery : this.#warmupSteps;
     if (steps === undefined) {
       const isTime = this.#accesses >= this.#interval * this.#capacity && (this.#steps >= FEWEST_STEPS || !filled);
-      return isTime || (filled && this.#hasMoved);
+      return isTime || (filled && this.hasMoved);
     }
     return filled ? step % steps === 0 : step >= steps;
   }
@@ -123,7 +123,7 @@ export class RefreshSchedule {
   }
 
   /** Whether clearly more accesses missed the cache since the last look than are expected to. */
-  get #hasMoved(): boolean {
+  get hasMoved(): boolean {
     const share = this.#expected / PARTS;
     const excess = this.#misses - share * this.#accesses;
     return excess > SURGE * this.#accesses && excess > DEVIATIONS * Math.sqrt(share * (1 - share) * this.#accesses);

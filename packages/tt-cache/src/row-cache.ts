@@ -7,8 +7,11 @@ import { type Probed, SlotTable } from "./slot-table.ts";
 /** Name of the cached rows among the parameters of their bag, in states and gradients. */
 export const CACHED_ROWS = "cache.rows";
 
-/** Is told how often a row was accessed. */
-type CountAccesses = (id: number, accesses: number) => void;
+/** Rows that left their slots and had been accessed, and how often they were since that was last counted. */
+export interface LeftRows {
+  readonly ids: Uint32Array;
+  readonly accesses: Uint32Array;
+}
 
 /** How rows are held, and what roundings are drawn from besides the row's id. */
 export interface RowOptions {
@@ -100,15 +103,26 @@ export class RowCache {
     }
   }
 
-  /** Gives a slot to an id; it and the row that had the slot leave the places that they had, and `count` is told their accesses. */
-  take(slot: number, id: number, count: CountAccesses): void {
-    this.#free(slot, count);
-    const before = this.#table.slotOf(id);
-    if (before !== NO_ROW) this.#free(before, count);
-    this.#table.set(id, slot);
-    this.#ids[slot] = id;
-    this.#extent = Math.max(this.#extent, slot + 1);
-    this.#size++;
+  /** Gives slots to ids, in their order: each, and the row that had its slot, leaves the place that it had. Returns those. */
+  take(slots: Uint32Array, ids: Uint32Array): LeftRows {
+    const left = { ids: new Uint32Array(2 * ids.length), accesses: new Uint32Array(2 * ids.length) };
+    let size = 0;
+    const free = (slot: number): void => {
+      if (this.#ids[slot] === NO_ROW) return;
+      [left.ids[size], left.accesses[size]] = [this.#ids[slot], this.#table.accesses[slot]];
+      if (left.accesses[size] > 0) size++;
+      this.#free(slot);
+    };
+    for (const [i, id] of ids.entries()) {
+      free(slots[i]);
+      const before = this.#table.slotOf(id);
+      if (before !== NO_ROW) free(before);
+      this.#table.set(id, slots[i]);
+      this.#ids[slots[i]] = id;
+      this.#extent = Math.max(this.#extent, slots[i] + 1);
+      this.#size++;
+    }
+    return { ids: left.ids.subarray(0, size), accesses: left.accesses.subarray(0, size) };
   }
 
   /** The row in a slot, as floats. */
@@ -141,18 +155,10 @@ export class RowCache {
     return roundingKeys(this.seed, occasion, slots, this.#ids);
   }
 
-  #free(slot: number, count: CountAccesses): void {
-    const id = this.#ids[slot];
-    if (id === NO_ROW) return;
-    this.#takeAccesses(slot, count);
-    this.#table.delete(id);
+  #free(slot: number): void {
+    this.#table.delete(this.#ids[slot]);
+    this.#table.accesses[slot] = 0;
     this.#ids[slot] = NO_ROW;
     this.#size--;
-  }
-
-  #takeAccesses(slot: number, count: CountAccesses): void {
-    const { accesses } = this.#table;
-    if (accesses[slot] > 0) count(this.#ids[slot], accesses[slot]);
-    accesses[slot] = 0;
   }
 }

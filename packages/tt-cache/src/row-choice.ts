@@ -35,6 +35,8 @@ export interface ChoiceBasis {
 
 /** Where a choice stands: what it saves of itself. */
 export interface ChoiceProgress {
+  /** Whether accesses had moved when it began. */
+  readonly hasMoved: boolean;
   /** Accesses of each slot, until they are counted. */
   readonly accesses: Uint32Array;
   /** Slots counted, and pieces of the work that follows. */
@@ -51,6 +53,7 @@ export interface ChoiceProgress {
  */
 export class RowChoice {
   readonly #basis: ChoiceBasis;
+  readonly #hasMoved: boolean;
   #accesses: Uint32Array;
   #counted: number;
   #pieces: number;
@@ -59,8 +62,9 @@ export class RowChoice {
   #planning: SpreadWork<ChosenRows> | undefined;
 
   /** Begins with the accesses of the slots, or goes on. */
-  constructor(basis: ChoiceBasis, { accesses, counted, pieces, rows }: ChoiceProgress) {
+  constructor(basis: ChoiceBasis, { hasMoved, accesses, counted, pieces, rows }: ChoiceProgress) {
     this.#basis = basis;
+    this.#hasMoved = hasMoved;
     this.#accesses = accesses;
     this.#counted = counted;
     this.#pieces = pieces;
@@ -74,7 +78,8 @@ export class RowChoice {
 
   /** What it takes to go on. */
   get progress(): ChoiceProgress {
-    return { accesses: this.#accesses, counted: this.#counted, pieces: this.#pieces, ...(this.#rows && { rows: this.#rows }) };
+    const [hasMoved, accesses, counted, pieces] = [this.#hasMoved, this.#accesses, this.#counted, this.#pieces];
+    return { hasMoved, accesses, counted, pieces, ...(this.#rows && { rows: this.#rows }) };
   }
 
   /** Goes on until about so much work is done. Returns the rows at the end. */
@@ -88,9 +93,14 @@ export class RowChoice {
   #count({ ids }: Slots, budget: number): number {
     const end = Math.min(this.#accesses.length, this.#counted + Math.ceil(budget / SEARCH));
     const cost = SEARCH * (end - this.#counted);
-    for (let slot = this.#counted; slot < end; slot++) {
-      if (this.#accesses[slot] > 0) this.#basis.counter.add(ids[slot], this.#accesses[slot]);
-    }
+    const accessed = new Uint32Array(end - this.#counted);
+    let size = 0;
+    for (let slot = this.#counted; slot < end; slot++) if (this.#accesses[slot] > 0) accessed[size++] = slot;
+    const slots = accessed.subarray(0, size);
+    this.#basis.counter.addEach(
+      slots.map((slot) => ids[slot]),
+      slots.map((slot) => this.#accesses[slot]),
+    );
     this.#counted = end;
     if (end === this.#accesses.length) [this.#accesses, this.#counted] = [new Uint32Array(0), 0];
     return budget - cost;
@@ -99,7 +109,7 @@ export class RowChoice {
   #select(slots: Slots, budget: number): number {
     const { policy, counter, capacity, candidates } = this.#basis;
     this.#selecting ??= redo(this.#pieces, () =>
-      policy.selectRows(counter, capacity, candidates === undefined ? heldIds(slots) : new Uint32Array(0)),
+      policy.selectRows(counter, capacity, candidates === undefined ? heldIds(slots) : new Uint32Array(0), this.#hasMoved),
     );
     const { left, pieces, result } = advance(this.#selecting, budget);
     this.#pieces += pieces;

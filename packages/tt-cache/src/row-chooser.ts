@@ -14,6 +14,8 @@ import { checkBelow, checkIds, readVector, readWords, vectorOf } from "./state-v
 const PORTION = 2 ** 16;
 const LATER_COUNTS = 2 ** 13;
 
+const MAX_COUNT = 0xffffffff;
+
 /** Decides which rows a cache holds, and when: the policy, its counter and the schedule of one cache, without the rows themselves. */
 export class RowChooser {
   /** How it chooses. */
@@ -48,7 +50,12 @@ export class RowChooser {
     this.#schedule = new RefreshSchedule({ ...schedule, ...(atOnce && { warmupSteps: schedule.warmupSteps ?? 1 }) }, capacity);
     this.#counter = this.policy.createCounter(capacity, runtime);
     if (accessCounts === undefined) return;
-    for (let id = 0; id < accessCounts.length; id++) if (accessCounts[id] > 0) this.#counter.add(id, accessCounts[id]);
+    const counts = Uint32Array.from(accessCounts, (count) => Math.min(MAX_COUNT, count));
+    const ids = counts.map((_, id) => id).filter((id) => counts[id] > 0);
+    this.#counter.addEach(
+      ids,
+      ids.map((id) => counts[id]),
+    );
   }
 
   /** Bytes held. */
@@ -76,8 +83,10 @@ export class RowChooser {
     this.#schedule.observe(lookups, others.length);
   }
 
-  /** Adds accesses of a row that was held. No row may leave while rows are chosen. */
-  readonly count = (id: number, accesses: number): void => this.#counter.add(id, accesses);
+  /** Adds accesses of rows that were held. No row may leave while rows are chosen. */
+  count(ids: Uint32Array, accesses: Uint32Array): void {
+    this.#counter.addEach(ids, accesses);
+  }
 
   /**
    * Counts a training step, and begins or goes on with a choice of rows. Returns those that the cache is to hold from now on, once they
@@ -91,8 +100,9 @@ export class RowChooser {
       if (this.#log.ids.length > 0) this.#log.replay(this.#counter, LATER_COUNTS);
       else if (this.#isOverdue && !isEntering) {
         this.#isOverdue = false;
+        const { hasMoved } = this.#schedule;
         this.#schedule.restart();
-        this.#choice = new RowChoice(this.#basis, { accesses: takeAccesses(), counted: 0, pieces: 0 });
+        this.#choice = new RowChoice(this.#basis, { hasMoved, accesses: takeAccesses(), counted: 0, pieces: 0 });
       }
     }
     const chosen = this.#choice?.advance(slots, PORTION);

@@ -23,8 +23,8 @@ export interface RowCounter {
   readonly total: number;
   /** Counts one access for each position; an id may stand at several. */
   observe(ids: Uint32Array): void;
-  /** Counts `count` accesses of one id. */
-  add(id: number, count: number): void;
+  /** Counts `counts[i]` accesses of `ids[i]`; no id stands twice. */
+  addEach(ids: Uint32Array, counts: Uint32Array): void;
   /** What is known of one id; 0 if nothing is. */
   count(id: number): number;
   /** Makes all that was counted so far weigh half as much, with its last piece of work; nothing is counted meanwhile. */

@@ -1,5 +1,5 @@
 import { mixBits, type NamedTensors, type Runtime, TtError } from "@tt-rec/tensor";
-import { CounterPlaces, countingRuntime, countOnKernel } from "./counter-places.ts";
+import { CounterPlaces, countingRuntime, countOnKernel, findOnKernel } from "./counter-places.ts";
 import type { RankedRows } from "./rank-rows.ts";
 import type { CountsApart, RowCounter } from "./row-counter.ts";
 import { finish, inBlocks, type SpreadWork } from "./spread-work.ts";
@@ -14,6 +14,15 @@ const FREE = 0xffffffff;
 const WAYS = 8;
 
 const MAX_COUNT = 0xffffffff;
+
+/** Halves some counts from one array into another; ids that are left with none lose their places. */
+function halvePlaces(from: CounterPlaces, to: CounterPlaces, begin: number, end: number): void {
+  for (let at = begin; at < end; at++) {
+    const count = from.counts[at] >>> 1;
+    to.counts[at] = count;
+    to.ids[at] = count === 0 ? FREE : from.ids[at];
+  }
+}
 
 /**
  * Access counts of the ids that are accessed most, in a fixed number of bytes: an id has eight places to be counted in, given by a
@@ -64,6 +73,20 @@ export class SetCounter implements RowCounter {
     }
   }
 
+  addEach(ids: Uint32Array, counts: Uint32Array): void {
+    const places = this.#placesOf(ids);
+    const [known, sums] = [this.#ids, this.#counts];
+    for (let i = 0; i < ids.length; i++) {
+      const place = places[i];
+      // An id may have taken the place of a later one.
+      if (place >= known.length || known[place] !== ids[i]) this.add(ids[i], counts[i]);
+      else {
+        this.#total += counts[i];
+        sums[place] = Math.min(MAX_COUNT, sums[place] + counts[i]);
+      }
+    }
+  }
+
   /** Adds `count` accesses of one id, which takes another's place only if it is counted more. */
   add(id: number, count: number): void {
     this.#total += count;
@@ -88,13 +111,8 @@ export class SetCounter implements RowCounter {
 
   *aging(): SpreadWork<void> {
     this.#aged ??= this.#newPlaces();
-    const { ids, counts } = this.#aged;
-    yield* inBlocks(ids.length, 2, (begin, end) => {
-      for (let at = begin; at < end; at++) {
-        counts[at] = this.#counts[at] >>> 1;
-        ids[at] = counts[at] === 0 ? FREE : this.#ids[at];
-      }
-    });
+    const [from, to] = [this.#places, this.#aged];
+    yield* inBlocks(to.ids.length, 1, (begin, end) => halvePlaces(from, to, begin, end));
     this.#places.dispose();
     this.#places = this.#aged;
     this.#aged = undefined;
@@ -111,10 +129,7 @@ export class SetCounter implements RowCounter {
   }
 
   apart(some: Uint32Array): SpreadWork<CountsApart> {
-    return takeApart(this.#ids, this.#counts, some, (id) => {
-      const place = this.#placeFor(id);
-      return this.#ids[place] === id ? place : -1;
-    });
+    return takeApart(this.#ids, this.#counts, some, (ids) => this.#placesOf(ids));
   }
 
   /** The ids and counts by place, and the total. */
@@ -169,6 +184,15 @@ export class SetCounter implements RowCounter {
 
   #newPlaces(): CounterPlaces {
     return new CounterPlaces(this.#sets * WAYS, this.#runtime);
+  }
+
+  /** The places of ids; those of ids that have none are beyond the end. */
+  #placesOf(ids: Uint32Array): Uint32Array {
+    if (this.#runtime !== undefined) return findOnKernel(this.#runtime.host, ids, this.#places, this.#sets);
+    return ids.map((id) => {
+      const place = this.#placeFor(id);
+      return this.#ids[place] === id ? place : FREE;
+    });
   }
 
   /** The place of an id, or else the one in its set that is counted least, the first of several. */

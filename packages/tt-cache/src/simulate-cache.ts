@@ -47,13 +47,10 @@ export function simulateCache(trace: Iterable<Uint32Array>, options: SimulationO
   const slotOf = new Map<number, number>();
   let entering = NONE_ENTERING;
   const sums = { hits: 0, lookups: 0, distinctHits: 0, distinctLookups: 0, loadedRows: 0, evictions: 0, refreshes: 0 };
-  const countSlot = (slot: number): void => {
-    if (accesses[slot] > 0) chooser.count(slots[slot], accesses[slot]);
-    accesses[slot] = 0;
-  };
   const free = (slot: number | undefined): void => {
     if (slot === undefined || slots[slot] === NO_ROW) return;
-    countSlot(slot);
+    if (accesses[slot] > 0) chooser.count(slots.subarray(slot, slot + 1), accesses.subarray(slot, slot + 1));
+    accesses[slot] = 0;
     slotOf.delete(slots[slot]);
     slots[slot] = NO_ROW;
   };

@@ -7,8 +7,8 @@ export type SpreadWork<T> = Generator<number, T, undefined>;
 /** Numbers that are looked at in one piece. */
 const BLOCK = 1024;
 
-/** Cost of finding an id in a hash table. */
-export const SEARCH = 8;
+/** Cost of finding an id in a hash table, by a kernel. */
+export const SEARCH = 4;
 
 /** Does a piece of work for each block of [0, length); an element of it costs `cost`. */
 export function* inBlocks(length: number, cost: number, work: (begin: number, end: number) => void): SpreadWork<void> {

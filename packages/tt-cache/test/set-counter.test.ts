@@ -2,6 +2,7 @@ import { mixBits, Runtime } from "@tt-rec/tensor";
 import test from "ava";
 import fc from "fast-check";
 import { SetCounter } from "../src/index.ts";
+import { finish } from "../src/spread-work.ts";
 
 const RUNS = process.env.TT_REC_LONG ? 2000 : 50;
 const LARGEST_ID = 2 ** 32 - 2;
@@ -121,4 +122,29 @@ test("a state gives back the same places and total", (t) => {
     code: "E_MISMATCH",
     message: /24 elements, the counter 40 places/,
   });
+});
+
+test("accesses of several ids at once are added as one after another, on kernels and without", async (t) => {
+  const runtime = await Runtime.create();
+  const added = fc.uniqueArray(fc.record({ id: fc.nat(60), count: fc.nat(9) }), { selector: ({ id }) => id, maxLength: 40 });
+  fc.assert(
+    fc.property(fc.array(fc.nat(60), { maxLength: 60 }), added, (seen, entries) => {
+      const counters = [new SetCounter(20), new SetCounter(20), new SetCounter(20, runtime)];
+      for (const counter of counters) counter.observe(Uint32Array.from(seen));
+      for (const { id, count } of entries) counters[0].add(id, count);
+      const [ids, counts] = [Uint32Array.from(entries, ({ id }) => id), Uint32Array.from(entries, ({ count }) => count)];
+      for (const counter of counters.slice(1)) {
+        counter.addEach(ids, counts);
+        t.deepEqual(counter.state(), counters[0].state());
+        const apart = finish(counter.apart(ids));
+        t.deepEqual(
+          apart.counts,
+          ids.map((id) => counter.count(id)),
+        );
+      }
+      for (const counter of counters) counter.dispose();
+    }),
+    { numRuns: RUNS },
+  );
+  await runtime.close();
 });
