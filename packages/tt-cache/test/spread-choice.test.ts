@@ -2,8 +2,9 @@ import { createRng } from "@tt-rec/tensor";
 import { NO_ROW } from "@tt-rec/tt-kernels";
 import test from "ava";
 import { resolvePolicy } from "../src/cache-policy.ts";
+import { readProgress, writeProgress } from "../src/choice-state.ts";
 import { type CachePolicyName, type RowCounter, SetCounter } from "../src/index.ts";
-import { type ChosenRows, RowChoice, type Slots } from "../src/row-choice.ts";
+import { type ChoiceProgress, type ChosenRows, RowChoice, type Slots } from "../src/row-choice.ts";
 import { RowChooser } from "../src/row-chooser.ts";
 
 const NAMES: readonly CachePolicyName[] = ["resident", "semi-dynamic", "static"];
@@ -21,7 +22,7 @@ function slotsOf(capacity: number): Slots & { readonly accesses: Uint32Array } {
 
 function counted(counter: RowCounter): void {
   const { uniform } = createRng(3);
-  for (let i = 0; i < 2000; i++) {
+  for (let i = 0; i < 1500; i++) {
     counter.addEach(Uint32Array.of(Math.floor(uniform() ** 2 * 1500)), Uint32Array.of(1 + Math.floor(9 * uniform())));
   }
 }
@@ -36,14 +37,15 @@ test("rows that are chosen piece by piece, or by a choice resumed at every piece
         counted(counter);
         const slots = slotsOf(capacity);
         const basis = { policy, capacity, counter, ...(candidates && { candidates }) };
-        let choice = new RowChoice(basis, { hasMoved: false, accesses: slots.accesses, counted: 0, pieces: 0 });
+        let choice = new RowChoice(basis, { hasMoved: true, accesses: slots.accesses, counted: 0, pieces: 0 });
         for (let step = 1; ; step++) {
           const chosen = choice.advance(slots, budget);
           if (chosen !== undefined) {
             t.true(step > 3 || budget > 1500 || name === "static", `${step} steps`);
             return [chosen, counter.state()];
           }
-          choice = new RowChoice(basis, choice.progress);
+          const saved = readProgress(new Map(writeProgress(choice.progress)), capacity, 3 * capacity + 1500);
+          choice = new RowChoice(basis, saved as ChoiceProgress);
         }
       });
       t.true(results[0][0].rows.length > 0);
