@@ -4,14 +4,14 @@ interface RankedRows {
   readonly counts: Uint32Array;
 }
 
-/** Counts of some ids, and those of all others. */
-interface CountsApart {
-  readonly counts: Uint32Array;
-  readonly others: RankedRows;
-}
-
 /** Work in pieces, which yields the cost of each. */
 type SpreadWork<T> = Generator<number, T, undefined>;
+
+/** Counts of some ids, and those of others that are counted more. */
+interface CountsApart {
+  readonly counts: Uint32Array;
+  others(above: number): SpreadWork<RankedRows>;
+}
 
 /** Counts of row ids, as a cache's counter gives them. */
 interface Counts<State> {

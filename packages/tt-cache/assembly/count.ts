@@ -31,6 +31,33 @@ export class Find {
   places: usize;
 }
 
+@unmanaged
+export class Take {
+  /** Id of each place, and how often it was counted [count], a multiple of four. */
+  known: usize;
+  counts: usize;
+  /** Bytes: 1 at a place that is passed over, or else 0 [count]. */
+  marks: usize;
+  count: u32;
+  above: u32;
+  /** Out: the ids that are counted more than `above` times, and their counts, with room for `count` of each. */
+  ids: usize;
+  idCounts: usize;
+  /** Out: how many they are. */
+  taken: u32;
+}
+
+@unmanaged
+export class Halve {
+  /** Id of each place, and how often it was counted [count], a multiple of four. */
+  known: usize;
+  counts: usize;
+  count: u32;
+  /** Out: the same with half the counts. */
+  halvedKnown: usize;
+  halvedCounts: usize;
+}
+
 /**
  * Counts all ids, one after another. One unit. Whether an id has a place cannot be predicted, and for most it must be read from memory,
  * so no branch waits for it.
@@ -67,6 +94,41 @@ export function findPlaces(args: usize, _begin: i32, _end: i32): void {
     const found = maskOf(i32x4.eq(v128.load(set), ids), i32x4.eq(v128.load(set, 16), ids));
     store<u32>(out, select<u32>(first + <u32>ctz(found), NOWHERE, found));
     out += 4;
+  }
+}
+
+/**
+ * Takes the ids that are counted more than a bound, in the order of their places. One unit. Most counts are small: four are passed over
+ * at once, or else taken without a branch.
+ */
+export function takeMoreCounted(args: usize, _begin: i32, _end: i32): void {
+  const take = changetype<Take>(args);
+  const ids = take.known - take.counts;
+  const above = take.above;
+  const bounds = i32x4.splat(<i32>above);
+  const end = take.counts + (<usize>take.count << 2);
+  let marks = take.marks;
+  let taken: usize = 0;
+  for (let at = take.counts; at < end; at += 16, marks += 4) {
+    if (!v128.any_true(i32x4.gt_u(v128.load(at), bounds))) continue;
+    for (let i: usize = 0; i < 4; i++) {
+      const count = load<u32>(at + (i << 2));
+      store<u32>(take.ids + taken, load<u32>(at + (i << 2) + ids));
+      store<u32>(take.idCounts + taken, count);
+      taken += <usize>(<u32>(count > above) & (<u32>load<u8>(marks + i) ^ 1)) << 2;
+    }
+  }
+  take.taken = <u32>(taken >> 2);
+}
+
+/** Halves counts, rounding down; ids that are left with none lose their places. One unit. */
+export function halveCounts(args: usize, _begin: i32, _end: i32): void {
+  const halve = changetype<Halve>(args);
+  const end = <usize>halve.count << 2;
+  for (let at: usize = 0; at < end; at += 16) {
+    const half = i32x4.shr_u(v128.load(halve.counts + at), 1);
+    v128.store(halve.halvedCounts + at, half);
+    v128.store(halve.halvedKnown + at, v128.or(v128.load(halve.known + at), i32x4.eq(half, i32x4.splat(0))));
   }
 }
 

@@ -66,15 +66,24 @@ export class CountMinCounter implements RowCounter {
   *apart(some: Uint32Array): ReturnType<RowCounter["apart"]> {
     yield this.#list.size;
     const out = new Set(some);
-    const ids = Uint32Array.from([...this.#list].filter((id) => !out.has(id)));
-    const countsOf = (each: Uint32Array): Uint32Array => each.map((id) => this.count(id));
-    return { counts: countsOf(some), others: { ids, counts: countsOf(ids) } };
+    const rest = [...this.#list].filter((id) => !out.has(id));
+    return { counts: this.#countsOf(some), others: (above) => this.#moreCounted(rest, above) };
+  }
+
+  *#moreCounted(rest: number[], above: number): ReturnType<RowCounter["ranking"]> {
+    yield rest.length;
+    const ids = Uint32Array.from(rest.filter((id) => this.count(id) > above));
+    return { ids, counts: this.#countsOf(ids) };
+  }
+
+  #countsOf(ids: Uint32Array): Uint32Array {
+    return ids.map((id) => this.count(id));
   }
 
   *ranking(k: number): ReturnType<RowCounter["ranking"]> {
     yield this.#list.size;
     const ids = Uint32Array.from(this.#ranked().slice(0, k));
-    return { ids, counts: ids.map((id) => this.count(id)) };
+    return { ids, counts: this.#countsOf(ids) };
   }
 
   state(): NamedTensors {

@@ -3,7 +3,7 @@ import type { RankedRows } from "./rank-rows.ts";
 import type { CountsApart, RowCounter } from "./row-counter.ts";
 import { finish, inBlocks, SEARCH, type SpreadWork } from "./spread-work.ts";
 import { checkIds, readVector, vectorOf } from "./state-vectors.ts";
-import { takeApart } from "./take-apart.ts";
+import { takeApart, takeMoreCounted } from "./take-apart.ts";
 import { mostCounted } from "./top-rows.ts";
 
 const MAX_COUNT = 0xffffffff;
@@ -69,9 +69,13 @@ export class AccessCounter implements RowCounter {
   *aging(): SpreadWork<void> {
     const [ids, counts] = [this.ids, this.counts];
     const halved = new AccessCounter();
-    yield* inBlocks(ids.length, 2 * SEARCH, (begin, end) => {
-      for (let number = begin; number < end; number++) if (counts[number] > 1) halved.add(ids[number], counts[number] >>> 1);
-    });
+    yield* inBlocks(
+      ids.length,
+      (begin, end) => {
+        for (let number = begin; number < end; number++) if (counts[number] > 1) halved.add(ids[number], counts[number] >>> 1);
+      },
+      2 * SEARCH,
+    );
     this.#index = halved.#index;
     this.#counts = halved.#counts;
     this.#total = halved.#total;
@@ -93,7 +97,9 @@ export class AccessCounter implements RowCounter {
   }
 
   apart(some: Uint32Array): SpreadWork<CountsApart> {
-    return takeApart(this.ids, this.counts, some, (ids) => Uint32Array.from(ids, (id) => this.#index.numberOf(id)));
+    const { ids, counts } = this;
+    const find = (each: Uint32Array): Uint32Array => Uint32Array.from(each, (id) => this.#index.numberOf(id));
+    return takeApart({ counts, find, take: (...block) => takeMoreCounted({ ids, counts }, ...block) }, some);
   }
 
   /** The ids in order of first access, and their counts. */

@@ -309,13 +309,13 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
     const dropped = chosen === undefined ? 0 : cache.size - chosen.held;
     if (chosen !== undefined) this.#entering = chosen.entering;
     else if (!wasBusy && !this.#chooser.isBusy) return;
-    const entered = yield* this.#letRowsEnter();
+    const entered = yield* this.#letRowsEnter(chosen?.spare);
     this.#meter.countRefresh(chosen !== undefined, entered, dropped, performance.now() - start);
   }
 
   /** Computes a portion of the entering rows from the cores and gives them their slots. Returns how many they are. */
-  *#letRowsEnter(): Phases<number> {
-    const [{ ids, slots }, later] = takePortion(this.#entering);
+  *#letRowsEnter(spare?: number): Phases<number> {
+    const [{ ids, slots }, later] = takePortion(this.#entering, this.#cache.capacity, spare);
     this.#entering = later;
     if (ids.length === 0) return 0;
     const plan = this.#tt.planLookup({ outputs: ids.length, rows: ids }, { training: false });

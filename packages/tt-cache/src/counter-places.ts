@@ -1,5 +1,6 @@
 import type { KernelHost, Runtime, Tensor } from "@tt-rec/tensor";
 import { ttCacheModule } from "./generated/tt-cache-module.ts";
+import type { RankedRows } from "./rank-rows.ts";
 
 const canShare = typeof SharedArrayBuffer !== "undefined";
 
@@ -54,6 +55,47 @@ export function findOnKernel(host: KernelHost, ids: Uint32Array, places: Counter
     const kernel = host.load(ttCacheModule).get("findPlaces") as number;
     host.runNow({ kernel, args, units: 1, grain: 1 });
     return host.words.slice(out / 4, out / 4 + ids.length);
+  } finally {
+    host.leave();
+  }
+}
+
+/** Takes the ids at the places from `begin` on, as many as there are marks, that have none and are counted more than `above` times. */
+export function takeOnKernel(
+  host: KernelHost,
+  places: CounterPlaces,
+  begin: number,
+  marks: Uint8Array,
+  above: number,
+): RankedRows {
+  const workspace = host.enter();
+  try {
+    const { length } = marks;
+    const [known, counts] = [places.ids, places.counts].map(({ byteOffset }) => byteOffset + 4 * begin);
+    const at = workspace.reserve(length);
+    const [ids, idCounts] = [workspace.reserve(4 * length), workspace.reserve(4 * length)];
+    new Uint8Array(host.memory.buffer, at, length).set(marks);
+    const args = workspace.record([known, counts, at, length, above, ids, idCounts, 0]);
+    const kernel = host.load(ttCacheModule).get("takeMoreCounted") as number;
+    host.runNow({ kernel, args, units: 1, grain: 1 });
+    const taken = host.words[args / 4 + 7];
+    const listAt = (offset: number): Uint32Array => host.words.slice(offset / 4, offset / 4 + taken);
+    return { ids: listAt(ids), counts: listAt(idCounts) };
+  } finally {
+    host.leave();
+  }
+}
+
+/** Halves the counts of the places from `begin` to `end` into others; ids that are left with none lose their places. */
+export function halveOnKernel(host: KernelHost, from: CounterPlaces, to: CounterPlaces, begin: number, end: number): void {
+  const workspace = host.enter();
+  try {
+    const [known, counts, halvedKnown, halvedCounts] = [from.ids, from.counts, to.ids, to.counts].map(
+      ({ byteOffset }) => byteOffset + 4 * begin,
+    );
+    const args = workspace.record([known, counts, end - begin, halvedKnown, halvedCounts]);
+    const kernel = host.load(ttCacheModule).get("halveCounts") as number;
+    host.runNow({ kernel, args, units: 1, grain: 1 });
   } finally {
     host.leave();
   }

@@ -1,5 +1,13 @@
 import { NO_ROW } from "@tt-rec/tt-kernels";
-import { inBlocks, type SpreadWork } from "./spread-work.ts";
+import { inBlocks, SEARCH, type SpreadWork } from "./spread-work.ts";
+
+/** The slots of a cache, which nothing may change while rows are chosen. */
+export interface Slots {
+  /** Row id of each slot, `NO_ROW` for a free one. */
+  readonly ids: Uint32Array;
+  /** The slots of some ids, `NO_ROW` for those that are not held. */
+  slotsOf(ids: Uint32Array): Uint32Array;
+}
 
 /** Rows that are to enter a cache, and the slots that they are to take. */
 export interface Entering {
@@ -12,38 +20,108 @@ export interface Entering {
 /** No row. */
 export const NONE_ENTERING: Entering = { ids: new Uint32Array(0), slots: new Uint32Array(0) };
 
-/** Most rows that enter at the end of a step: they take about as long as a step of a small batch. */
-const PORTION = 512;
-
 /**
- * Finds what has to enter so that a cache comes to hold exactly the distinct ids `wanted`, which have the slots `slotsOf` now, or
- * `NO_ROW`. With `keep`, rows that it holds stay in their slots and the others take the free ones, in their order; without, all
- * enter, in the order of the slots.
+ * Most rows that enter at the end of a step: they take about as long as a step of a small batch. A large cache's map does not stay in the
+ * processor's second cache, and half of them take as long.
  */
-export function* planEntering(wanted: Uint32Array, slotsOf: Uint32Array, keep: boolean): SpreadWork<Entering> {
-  const ids = new Uint32Array(wanted.length);
-  const slots = new Uint32Array(wanted.length);
-  const stays = new Uint8Array(wanted.length);
-  let entering = 0;
-  yield* inBlocks(wanted.length, 1, (begin, end) => {
-    for (let i = begin; i < end; i++) {
-      if (keep && slotsOf[i] < stays.length) stays[slotsOf[i]] = 1;
-      if (!keep || slotsOf[i] === NO_ROW) ids[entering++] = wanted[i];
-    }
-  });
-  // A row that stays beyond the number of wanted ones leaves a slot more than is needed.
-  let taken = 0;
-  yield* inBlocks(wanted.length, 1, (begin, end) => {
-    for (let slot = begin; slot < end; slot++) if (stays[slot] === 0 && taken < entering) slots[taken++] = slot;
-  });
-  return { ids: ids.subarray(0, entering), slots: slots.subarray(0, entering) };
+const PORTION = 640;
+const LARGE = 2 ** 15;
+
+/** Where wanted rows are now. */
+interface Places {
+  /** Those of them that come first, in the order of their slots. */
+  readonly found: number;
+  /** The slots of the others, `NO_ROW` for those that are not held. */
+  readonly slotsOfOthers: Uint32Array;
+  /** The slots without a row that was found, ascending. */
+  readonly freeSlots: Uint32Array;
 }
 
-/** Splits off what enters at the end of one step. */
-export function takePortion({ ids, slots }: Entering): [now: Entering, later: Entering] {
+/** Finds rows in slots. Rows that stay mostly come first, in the order of their slots; only the others have to be searched for. */
+export function* findRows(slots: Slots, rows: Uint32Array): SpreadWork<Places> {
+  const { ids } = slots;
+  const freeSlots = new Uint32Array(ids.length);
+  let found = 0;
+  yield* inBlocks(ids.length, (begin, end) => {
+    found = matchSlots(ids, begin, end, rows, freeSlots, found);
+  });
+  const others = rows.subarray(found);
+  const slotsOfOthers = new Uint32Array(others.length);
+  yield* inBlocks(others.length, (begin, end) => slotsOfOthers.set(slots.slotsOf(others.subarray(begin, end)), begin), SEARCH);
+  return { found, slotsOfOthers, freeSlots: freeSlots.subarray(0, ids.length - found) };
+}
+
+/** Passes rows that are in their slots in the same order. Returns how many those are then; all other slots are free. */
+function matchSlots(
+  ids: Uint32Array,
+  begin: number,
+  end: number,
+  rows: Uint32Array,
+  freeSlots: Uint32Array,
+  found: number,
+): number {
+  let next = found;
+  for (let slot = begin; slot < end; slot++) {
+    if (next < rows.length && ids[slot] === rows[next]) next++;
+    else freeSlots[slot - next] = slot;
+  }
+  return next;
+}
+
+/**
+ * Finds what has to enter so that a cache of `extent` slots comes to hold exactly the distinct ids `wanted`. Rows that it holds stay
+ * in their slots, and the others take the free ones, in their order.
+ */
+export function* planEntering(
+  wanted: Uint32Array,
+  { found, slotsOfOthers, freeSlots }: Places,
+  extent: number,
+): SpreadWork<Entering> {
+  const others = wanted.subarray(found);
+  const ids = new Uint32Array(others.length);
+  let entering = 0;
+  yield* inBlocks(others.length, (begin, end) => {
+    entering = takeUnheld(others, slotsOfOthers, begin, end, ids, entering);
+  });
+  const staying = new Set(entering < others.length ? slotsOfOthers : []);
+  const free = staying.size === 0 ? freeSlots : freeSlots.filter((slot) => !staying.has(slot));
+  const slots = new Uint32Array(entering);
+  slots.set(free.subarray(0, entering));
+  yield* inBlocks(entering, (begin, end) => count(slots, Math.max(begin, free.length), end, extent - free.length));
+  return { ids: ids.subarray(0, entering), slots };
+}
+
+/** All rows enter anew, in the order of the slots. */
+export function* planAll(wanted: Uint32Array): SpreadWork<Entering> {
+  const slots = new Uint32Array(wanted.length);
+  yield* inBlocks(slots.length, (begin, end) => count(slots, begin, end, 0));
+  return { ids: wanted, slots };
+}
+
+function takeUnheld(
+  rows: Uint32Array,
+  slotsOf: Uint32Array,
+  begin: number,
+  end: number,
+  target: Uint32Array,
+  taken: number,
+): number {
+  let next = taken;
+  for (let i = begin; i < end; i++) if (slotsOf[i] === NO_ROW) target[next++] = rows[i];
+  return next;
+}
+
+/** Writes numbers that follow each other, the first of all being `first`. */
+function count(slots: Uint32Array, begin: number, end: number, first: number): void {
+  for (let i = begin; i < end; i++) slots[i] = first + i;
+}
+
+/** Splits off what enters a cache of `capacity` rows at the end of a step of which a share is left for it. */
+export function takePortion({ ids, slots }: Entering, capacity: number, spare = 1): [now: Entering, later: Entering] {
+  const size = Math.ceil(spare * (capacity > LARGE ? PORTION / 2 : PORTION));
   return [
-    { ids: ids.subarray(0, PORTION), slots: slots.subarray(0, PORTION) },
-    { ids: ids.subarray(PORTION), slots: slots.subarray(PORTION) },
+    { ids: ids.subarray(0, size), slots: slots.subarray(0, size) },
+    { ids: ids.subarray(size), slots: slots.subarray(size) },
   ];
 }
 

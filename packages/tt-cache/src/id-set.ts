@@ -5,12 +5,14 @@ import { inBlocks, SEARCH, type SpreadWork } from "./spread-work.ts";
 export function* areAmong(ids: Uint32Array, others: Uint32Array): SpreadWork<Uint8Array> {
   if (others.length === 0) return new Uint8Array(ids.length);
   const index = new IdIndex(others.length);
-  yield* inBlocks(others.length, SEARCH, (begin, end) => {
+  const add = (begin: number, end: number): void => {
     for (let i = begin; i < end; i++) index.add(others[i]);
-  });
+  };
+  yield* inBlocks(others.length, add, SEARCH);
   const found = new Uint8Array(ids.length);
-  yield* inBlocks(ids.length, SEARCH, (begin, end) => {
+  const find = (begin: number, end: number): void => {
     for (let i = begin; i < end; i++) found[i] = index.numberOf(ids[i]) < 0 ? 0 : 1;
-  });
+  };
+  yield* inBlocks(ids.length, find, SEARCH);
   return found;
 }

@@ -106,20 +106,25 @@ export class RowCache {
   /** Gives slots to ids, in their order: each, and the row that had its slot, leaves the place that it had. Returns those. */
   take(slots: Uint32Array, ids: Uint32Array): LeftRows {
     const left = { ids: new Uint32Array(2 * ids.length), accesses: new Uint32Array(2 * ids.length) };
+    const [held, accesses] = [this.#ids, this.#table.accesses];
     let size = 0;
-    const free = (slot: number): void => {
-      if (this.#ids[slot] === NO_ROW) return;
-      [left.ids[size], left.accesses[size]] = [this.#ids[slot], this.#table.accesses[slot]];
-      if (left.accesses[size] > 0) size++;
-      this.#free(slot);
+    const vacate = (slot: number): void => {
+      [left.ids[size], left.accesses[size]] = [held[slot], accesses[slot]];
+      if (accesses[slot] > 0) size++;
+      accesses[slot] = 0;
+      held[slot] = NO_ROW;
+      this.#size--;
     };
-    for (const [i, id] of ids.entries()) {
-      free(slots[i]);
-      const before = this.#table.slotOf(id);
-      if (before !== NO_ROW) free(before);
-      this.#table.set(id, slots[i]);
-      this.#ids[slots[i]] = id;
-      this.#extent = Math.max(this.#extent, slots[i] + 1);
+    for (let i = 0; i < ids.length; i++) {
+      const slot = slots[i];
+      if (held[slot] !== NO_ROW) {
+        this.#table.delete(held[slot]);
+        vacate(slot);
+      }
+      const before = this.#table.set(ids[i], slot);
+      if (before !== NO_ROW) vacate(before);
+      held[slot] = ids[i];
+      this.#extent = Math.max(this.#extent, slot + 1);
       this.#size++;
     }
     return { ids: left.ids.subarray(0, size), accesses: left.accesses.subarray(0, size) };
@@ -140,7 +145,9 @@ export class RowCache {
     const { rows } = this;
     if ("weights" in rows) {
       const [weights, dim] = [rows.weights.data, rows.sliceSize];
-      for (const [i, slot] of slots.entries()) weights.set(values.subarray(i * dim, (i + 1) * dim), slot * dim);
+      for (let i = 0; i < slots.length; i++) {
+        for (let d = 0; d < dim; d++) weights[slots[i] * dim + d] = values[i * dim + d];
+      }
       // Between the occasions of this step's updates and of the next one's.
     } else rows.writeRows(slots, values, this.#keysOf(slots, 2 * this.#step() - 1));
     rows.resetState(slots);
@@ -153,12 +160,5 @@ export class RowCache {
 
   #keysOf(slots: Uint32Array, occasion: number): Uint32Array {
     return roundingKeys(this.seed, occasion, slots, this.#ids);
-  }
-
-  #free(slot: number): void {
-    this.#table.delete(this.#ids[slot]);
-    this.#table.accesses[slot] = 0;
-    this.#ids[slot] = NO_ROW;
-    this.#size--;
   }
 }

@@ -1,18 +1,11 @@
 import { TtError } from "@tt-rec/tensor";
 import { NO_ROW } from "@tt-rec/tt-kernels";
 import type { CachePolicy } from "./cache-policy.ts";
-import { countHeld, type Entering, planEntering } from "./entering.ts";
+import { countHeld, type Entering, findRows, planAll, planEntering, type Slots } from "./entering.ts";
 import { areAmong } from "./id-set.ts";
+import type { RankedRows } from "./rank-rows.ts";
 import type { RowCounter } from "./row-counter.ts";
-import { advance, inBlocks, SEARCH, type SpreadWork } from "./spread-work.ts";
-
-/** The slots of a cache, which nothing may change while rows are chosen. */
-export interface Slots {
-  /** Row id of each slot, `NO_ROW` for a free one. */
-  readonly ids: Uint32Array;
-  /** The slots of some ids, `NO_ROW` for those that are not held. */
-  slotsOf(ids: Uint32Array): Uint32Array;
-}
+import { advance, SEARCH, type SpreadWork } from "./spread-work.ts";
 
 /** Rows that were chosen. */
 export interface ChosenRows {
@@ -22,6 +15,11 @@ export interface ChosenRows {
   readonly held: number;
   /** What has to enter. */
   readonly entering: Entering;
+}
+
+/** The rows, and the share of the last step's work that choosing them left. */
+export interface FinishedChoice extends ChosenRows {
+  readonly spare: number;
 }
 
 /** What a choice is made from. */
@@ -83,24 +81,20 @@ export class RowChoice {
   }
 
   /** Goes on until about so much work is done. Returns the rows at the end. */
-  advance(slots: Slots, budget: number): ChosenRows | undefined {
+  advance(slots: Slots, budget: number): FinishedChoice | undefined {
     let left = this.#count(slots, budget);
     if (left > 0 && this.#rows === undefined) left = this.#select(slots, left);
-    return left > 0 && this.#rows !== undefined ? this.#plan(slots, this.#rows, left) : undefined;
+    if (left <= 0 || this.#rows === undefined) return undefined;
+    const { result, left: spare } = this.#plan(slots, this.#rows, left);
+    return result && { ...result, spare: Math.max(0, spare / budget) };
   }
 
   /** Counts the accesses of held rows. Returns what is left of the budget. */
   #count({ ids }: Slots, budget: number): number {
     const end = Math.min(this.#accesses.length, this.#counted + Math.ceil(budget / SEARCH));
     const cost = SEARCH * (end - this.#counted);
-    const accessed = new Uint32Array(end - this.#counted);
-    let size = 0;
-    for (let slot = this.#counted; slot < end; slot++) if (this.#accesses[slot] > 0) accessed[size++] = slot;
-    const slots = accessed.subarray(0, size);
-    this.#basis.counter.addEach(
-      slots.map((slot) => ids[slot]),
-      slots.map((slot) => this.#accesses[slot]),
-    );
+    const accessed = takeAccessed(ids, this.#accesses, this.#counted, end);
+    this.#basis.counter.addEach(accessed.ids, accessed.counts);
     this.#counted = end;
     if (end === this.#accesses.length) [this.#accesses, this.#counted] = [new Uint32Array(0), 0];
     return budget - cost;
@@ -117,11 +111,11 @@ export class RowChoice {
     return left;
   }
 
-  #plan(slots: Slots, rows: Uint32Array, budget: number): ChosenRows | undefined {
+  #plan(slots: Slots, rows: Uint32Array, budget: number): { result?: ChosenRows; left: number } {
     this.#planning ??= redo(this.#pieces, () => planRows(this.#basis, slots, rows));
-    const { pieces, result } = advance(this.#planning, budget);
+    const { pieces, ...end } = advance(this.#planning, budget);
     this.#pieces += pieces;
-    return result;
+    return end;
   }
 }
 
@@ -142,17 +136,21 @@ function heldIds({ ids }: Slots): Uint32Array {
 }
 
 function* planRows({ policy, candidates }: ChoiceBasis, slots: Slots, rows: Uint32Array): SpreadWork<ChosenRows> {
-  const slotsOf = new Uint32Array(rows.length);
-  // Rows that stay mostly come first, in the order of their slots; the others are searched for.
-  let found = 0;
-  yield* inBlocks(slots.ids.length, 1, (begin, end) => {
-    for (let slot = begin; slot < end; slot++) if (slots.ids[slot] === rows[found]) slotsOf[found++] = slot;
-  });
-  const others = rows.subarray(found);
-  const slotsOfOthers = slotsOf.subarray(found);
-  yield* inBlocks(others.length, SEARCH, (begin, end) => slotsOfOthers.set(slots.slotsOf(others.subarray(begin, end)), begin));
-  const entering = yield* planEntering(rows, slotsOf, policy.keepsRows);
-  const held = countHeld(slotsOf);
+  const places = yield* findRows(slots, rows);
+  const entering = yield* policy.keepsRows ? planEntering(rows, places, slots.ids.length) : planAll(rows);
+  const held = places.found + countHeld(places.slotsOfOthers);
   const kept = candidates === undefined ? held : (yield* areAmong(rows, candidates)).reduce((sum, is) => sum + is, 0);
   return { rows, kept, held, entering };
+}
+
+/** The ids of some slots that were accessed, and how often. */
+function takeAccessed(ids: Uint32Array, accesses: Uint32Array, begin: number, end: number): RankedRows {
+  const accessed = { ids: new Uint32Array(end - begin), counts: new Uint32Array(end - begin) };
+  let size = 0;
+  for (let slot = begin; slot < end; slot++) {
+    if (accesses[slot] === 0) continue;
+    accessed.ids[size] = ids[slot];
+    accessed.counts[size++] = accesses[slot];
+  }
+  return { ids: accessed.ids.subarray(0, size), counts: accessed.counts.subarray(0, size) };
 }

@@ -2,16 +2,14 @@ import type { NamedTensors, Runtime } from "@tt-rec/tensor";
 import { AccessLog } from "./access-log.ts";
 import { type CachePolicy, type CachePolicyName, resolvePolicy } from "./cache-policy.ts";
 import { readProgress, writeProgress } from "./choice-state.ts";
+import type { Slots } from "./entering.ts";
 import { RefreshSchedule, type RefreshScheduleOptions, type ScheduleMemory } from "./refresh-schedule.ts";
-import { type ChoiceBasis, type ChosenRows, RowChoice, type Slots } from "./row-choice.ts";
+import { type ChoiceBasis, type ChosenRows, type FinishedChoice, RowChoice } from "./row-choice.ts";
 import type { RowCounter } from "./row-counter.ts";
 import { checkBelow, checkIds, readVector, readWords, vectorOf } from "./state-vectors.ts";
 
-/**
- * Work on a choice of rows in a step, in looks at a number of an array: about as much as a step of a small batch. And accesses that are
- * counted later in a step.
- */
-const PORTION = 2 ** 16;
+/** Nanoseconds of work on a choice of rows in a step: about a step of a small batch. And accesses that are counted later in a step. */
+const PORTION = 300_000;
 const LATER_COUNTS = 2 ** 13;
 
 const MAX_COUNT = 0xffffffff;
@@ -93,7 +91,7 @@ export class RowChooser {
    * are found; `takeAccesses` takes the accesses of the slots when a choice begins. None does unless the last one's rows have
    * entered, and all accesses are counted; one that is due before begins right after.
    */
-  endStep(slots: Slots, isEntering: boolean, takeAccesses: () => Uint32Array): ChosenRows | undefined {
+  endStep(slots: Slots, isEntering: boolean, takeAccesses: () => Uint32Array): FinishedChoice | undefined {
     this.#step++;
     this.#isOverdue = this.#schedule.isDue(this.#step, this.#filled) || this.#isOverdue;
     if (this.#choice === undefined) {

@@ -6,13 +6,8 @@ import type { SpreadWork } from "./spread-work.ts";
 export interface CountsApart {
   /** What is known of each of the ids; 0 if nothing is. */
   readonly counts: Uint32Array;
-  /** Other ids, in no order, and what is known of them; elements that are counted 0 times are none. */
-  readonly others: {
-    /** The ids. */
-    readonly ids: Uint32Array;
-    /** What is known of each. */
-    readonly counts: Uint32Array;
-  };
+  /** Finds the other ids that are counted more than `above` times, in no order. */
+  others(above: number): SpreadWork<RankedRows>;
 }
 
 /** What a policy chooses rows by: how important rows were so far. */

@@ -1,10 +1,10 @@
 import { mixBits, type NamedTensors, type Runtime, TtError } from "@tt-rec/tensor";
-import { CounterPlaces, countingRuntime, countOnKernel, findOnKernel } from "./counter-places.ts";
+import { CounterPlaces, countingRuntime, countOnKernel, findOnKernel, halveOnKernel, takeOnKernel } from "./counter-places.ts";
 import type { RankedRows } from "./rank-rows.ts";
 import type { CountsApart, RowCounter } from "./row-counter.ts";
-import { finish, inBlocks, type SpreadWork } from "./spread-work.ts";
+import { finish, inPlaces, type SpreadWork } from "./spread-work.ts";
 import { checkIds, readVector, vectorOf } from "./state-vectors.ts";
-import { takeApart } from "./take-apart.ts";
+import { type CountedPlaces, takeApart, takeMoreCounted } from "./take-apart.ts";
 import { mostCounted } from "./top-rows.ts";
 
 /** Marks a free place; no id has this number, since that would take 2^32 of them. */
@@ -17,10 +17,12 @@ const MAX_COUNT = 0xffffffff;
 
 /** Halves some counts from one array into another; ids that are left with none lose their places. */
 function halvePlaces(from: CounterPlaces, to: CounterPlaces, begin: number, end: number): void {
+  const { ids, counts } = from;
+  const { ids: toIds, counts: toCounts } = to;
   for (let at = begin; at < end; at++) {
-    const count = from.counts[at] >>> 1;
-    to.counts[at] = count;
-    to.ids[at] = count === 0 ? FREE : from.ids[at];
+    const count = counts[at] >>> 1;
+    toCounts[at] = count;
+    toIds[at] = count === 0 ? FREE : ids[at];
   }
 }
 
@@ -112,7 +114,12 @@ export class SetCounter implements RowCounter {
   *aging(): SpreadWork<void> {
     this.#aged ??= this.#newPlaces();
     const [from, to] = [this.#places, this.#aged];
-    yield* inBlocks(to.ids.length, 1, (begin, end) => halvePlaces(from, to, begin, end));
+    const host = this.#runtime?.host;
+    const halve = (begin: number, end: number): void => {
+      if (host === undefined) halvePlaces(from, to, begin, end);
+      else halveOnKernel(host, from, to, begin, end);
+    };
+    yield* inPlaces(to.ids.length, halve);
     this.#places.dispose();
     this.#places = this.#aged;
     this.#aged = undefined;
@@ -129,7 +136,12 @@ export class SetCounter implements RowCounter {
   }
 
   apart(some: Uint32Array): SpreadWork<CountsApart> {
-    return takeApart(this.#ids, this.#counts, some, (ids) => this.#placesOf(ids));
+    const [places, runtime] = [this.#places, this.#runtime];
+    const take: CountedPlaces["take"] =
+      runtime === undefined
+        ? (...block) => takeMoreCounted(places, ...block)
+        : (...block) => takeOnKernel(runtime.host, places, ...block);
+    return takeApart({ counts: places.counts, find: (ids) => this.#placesOf(ids), take }, some);
   }
 
   /** The ids and counts by place, and the total. */

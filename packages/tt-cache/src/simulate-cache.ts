@@ -77,7 +77,7 @@ export function simulateCache(trace: Iterable<Uint32Array>, options: SimulationO
       sums.evictions += slotOf.size - chosen.held;
       entering = chosen.entering;
     }
-    const [now, later] = takePortion(entering);
+    const [now, later] = takePortion(entering, cacheRows, chosen?.spare);
     entering = later;
     sums.loadedRows += now.ids.length;
     for (const [i, id] of now.ids.entries()) {

@@ -20,6 +20,8 @@ export class SlotTable {
   readonly #accesses: Tensor;
   readonly #mask: number;
   readonly #probe: number;
+  readonly #pairWords: () => Uint32Array;
+  readonly #accessWords: () => Uint32Array;
 
   /** Makes room for `capacity` slots. */
   constructor(runtime: Runtime, capacity: number) {
@@ -27,6 +29,8 @@ export class SlotTable {
     const pairs = SlotTable.pairsFor(capacity);
     this.#pairs = runtime.tensor([pairs, 2]);
     this.#accesses = runtime.tensor([capacity]);
+    this.#pairWords = wordsOf(this.#pairs);
+    this.#accessWords = wordsOf(this.#accesses);
     this.#mask = pairs - 1;
     this.#probe = runtime.host.load(ttCacheModule).get("probeRows") as number;
     this.clear();
@@ -44,26 +48,28 @@ export class SlotTable {
 
   /** Accesses of each slot since they were last taken, as a view that dies when the heap grows. */
   get accesses(): Uint32Array {
-    return wordsOf(this.#accesses);
+    return this.#accessWords();
   }
 
   /** The slot of an id, or `NO_ROW`. */
   slotOf(id: number): number {
-    const pairs = wordsOf(this.#pairs);
+    const pairs = this.#pairWords();
     return pairs[2 * this.#find(pairs, id) + 1];
   }
 
-  /** Maps an id to a slot. */
-  set(id: number, slot: number): void {
-    const pairs = wordsOf(this.#pairs);
+  /** Maps an id to a slot. Returns the one that it had, or `NO_ROW`. */
+  set(id: number, slot: number): number {
+    const pairs = this.#pairWords();
     const at = this.#find(pairs, id);
+    const before = pairs[2 * at + 1];
     pairs[2 * at] = id;
     pairs[2 * at + 1] = slot;
+    return before;
   }
 
   /** Forgets an id, and moves back what had to give way to it. */
   delete(id: number): void {
-    const pairs = wordsOf(this.#pairs);
+    const pairs = this.#pairWords();
     const mask = this.#mask;
     let hole = this.#find(pairs, id);
     if (pairs[2 * hole + 1] === NO_ROW) return;
@@ -80,7 +86,7 @@ export class SlotTable {
 
   /** Forgets all ids and all accesses. */
   clear(): void {
-    wordsOf(this.#pairs).fill(NO_ROW);
+    this.#pairWords().fill(NO_ROW);
     this.accesses.fill(0);
   }
 
@@ -156,6 +162,11 @@ function withRows({ outputs, offsets, coefficients, weightFactors }: Lookup, row
   return { outputs, rows, offsets, coefficients, weightFactors };
 }
 
-function wordsOf({ memory, byteOffset, size }: Tensor): Uint32Array {
-  return new Uint32Array(memory.buffer, byteOffset, size);
+/** A tensor's numbers as words: a view that is made anew only if the heap has grown since. */
+function wordsOf({ memory, byteOffset, size }: Tensor): () => Uint32Array {
+  let words = new Uint32Array(memory.buffer, byteOffset, size);
+  return () => {
+    if (words.buffer !== memory.buffer) words = new Uint32Array(memory.buffer, byteOffset, size);
+    return words;
+  };
 }

@@ -1,12 +1,12 @@
 import { type RankedRows, rankRows } from "./rank-rows.ts";
-import { inBlocks, type SpreadWork } from "./spread-work.ts";
+import { inBlocks, MOVE, type SpreadWork } from "./spread-work.ts";
 
 /** Values told apart by a histogram; it stays in the first cache. */
 const BINS = 2 ** 12;
 const LAST_BIN = BINS - 1;
 
-/** Cost of a look at a number that mostly is passed over. */
-const LOOK = 0.5;
+/** The largest count. */
+const MOST = 0xffffffff;
 
 /**
  * The `k` most counted of distinct ids that are counted more than `above`, the most counted first, equal ones by the smaller id, so
@@ -19,24 +19,20 @@ export function* mostCounted(ids: Uint32Array, counts: Uint32Array, k: number, a
   let least = BINS;
   let candidates = 0;
   while (least > 0 && candidates < k) candidates += bins[--least];
-  const found = { ids: new Uint32Array(candidates), counts: new Uint32Array(candidates) };
-  const tied = new Uint32Array(least < LAST_BIN ? bins[least] : 0);
-  let [next, ties] = [0, 0];
-  yield* inBlocks(counts.length, LOOK, (begin, end) => {
-    for (let i = begin; i < end; i++) {
-      if (counts[i] < least || counts[i] <= above) continue;
-      if (counts[i] === least && tied.length > 0) tied[ties++] = ids[i];
-      else {
-        found.ids[next] = ids[i];
-        found.counts[next++] = counts[i];
-      }
-    }
-  });
-  const chosen = yield* smallest(tied.subarray(0, ties), k - next);
-  found.ids.set(chosen, next);
-  found.counts.fill(least, next, next + chosen.length);
-  next += chosen.length;
-  const ranked = yield* rankRows(found.ids.subarray(0, next), found.counts.subarray(0, next));
+  const found = newRows(candidates);
+  const ties = least < LAST_BIN ? bins[least] : 0;
+  const sure = candidates - ties;
+  const tied = { ids: found.ids.subarray(sure), counts: found.counts.subarray(sure) };
+  let [taken, takenTies] = [0, 0];
+  const take = (begin: number, end: number): void => {
+    if (ties > 0) takenTies = takeBetween(ids, counts, begin, end, least, least, tied, takenTies);
+    taken = takeBetween(ids, counts, begin, end, Math.max(least + Number(ties > 0), above + 1), MOST, found, taken);
+  };
+  yield* inBlocks(counts.length, take, MOVE);
+  const chosen = yield* smallest(tied.ids, k - sure);
+  found.ids.set(chosen, sure);
+  const size = sure + chosen.length;
+  const ranked = yield* rankRows(found.ids.subarray(0, size), found.counts.subarray(0, size));
   return { ids: ranked.ids.subarray(0, k), counts: ranked.counts.subarray(0, k) };
 }
 
@@ -47,21 +43,15 @@ export function* leastCounted(ids: Uint32Array, counts: Uint32Array, k: number):
   let candidates = 0;
   while (most < LAST_BIN && candidates < k) candidates += bins[++most];
   // The same question upside down, for those that come into question.
-  const above = { ids: new Uint32Array(candidates), counts: new Uint32Array(candidates) };
-  const limit = most < LAST_BIN ? most : Number.POSITIVE_INFINITY;
-  let [next, largest] = [0, 0];
-  yield* inBlocks(counts.length, 1, (begin, end) => {
-    for (let i = begin; i < end; i++) {
-      if (counts[i] > limit) continue;
-      above.ids[next] = ~ids[i];
-      above.counts[next++] = counts[i];
-      largest = Math.max(largest, counts[i]);
-    }
+  const found = newRows(candidates);
+  const limit = most < LAST_BIN ? most : MOST;
+  let taken = 0;
+  yield* inBlocks(counts.length, (begin, end) => {
+    taken = takeBetween(ids, counts, begin, end, 0, limit, found, taken);
   });
-  yield* inBlocks(next, 1, (begin, end) => {
-    for (let i = begin; i < end; i++) above.counts[i] = largest - above.counts[i];
-  });
-  const ranked = yield* mostCounted(above.ids, above.counts, k, -1);
+  const [, largest] = yield* rangeOf(found.counts);
+  yield* inBlocks(taken, (begin, end) => turnOver(found, begin, end, largest));
+  const ranked = yield* mostCounted(found.ids, found.counts, k, -1);
   return { ids: ranked.ids.map((id) => ~id), counts: ranked.counts.map((count) => largest - count) };
 }
 
@@ -69,25 +59,17 @@ export function* leastCounted(ids: Uint32Array, counts: Uint32Array, k: number):
 function* smallest(ids: Uint32Array, k: number): SpreadWork<Uint32Array> {
   if (k <= 0) return ids.subarray(0, 0);
   if (ids.length <= k) return ids;
-  let [least, largest] = [ids[0], ids[0]];
-  yield* inBlocks(ids.length, 1, (begin, end) => {
-    for (let i = begin; i < end; i++) {
-      least = Math.min(least, ids[i]);
-      largest = Math.max(largest, ids[i]);
-    }
-  });
+  const [least, largest] = yield* rangeOf(ids);
   const shift = Math.max(0, 32 - Math.clz32(largest - least) - Math.log2(BINS));
   const bins = new Uint32Array(BINS);
-  yield* inBlocks(ids.length, 1, (begin, end) => {
-    for (let i = begin; i < end; i++) bins[(ids[i] - least) >>> shift]++;
-  });
+  yield* inBlocks(ids.length, (begin, end) => countLeading(ids, begin, end, least, shift, bins));
   let most = -1;
   let size = 0;
   while (size < k) size += bins[++most];
   const chosen = new Uint32Array(size);
-  let next = 0;
-  yield* inBlocks(ids.length, 1, (begin, end) => {
-    for (let i = begin; i < end; i++) if ((ids[i] - least) >>> shift <= most) chosen[next++] = ids[i];
+  let taken = 0;
+  yield* inBlocks(ids.length, (begin, end) => {
+    taken = takeLeading(ids, begin, end, least, shift, most, chosen, taken);
   });
   return chosen;
 }
@@ -95,10 +77,86 @@ function* smallest(ids: Uint32Array, k: number): SpreadWork<Uint32Array> {
 /** How often each value above a bound stands in an array; values beyond the last bin count as it. */
 function* countValues(values: Uint32Array, above: number): SpreadWork<Uint32Array> {
   const bins = new Uint32Array(BINS);
-  yield* inBlocks(values.length, LOOK, (begin, end) => countBlock(values, above, begin, end, bins));
+  yield* inBlocks(values.length, (begin, end) => countAbove(values, above, begin, end, bins));
   return bins;
 }
 
-function countBlock(values: Uint32Array, above: number, begin: number, end: number, bins: Uint32Array): void {
-  for (let i = begin; i < end; i++) if (values[i] > above) bins[Math.min(values[i], LAST_BIN)]++;
+/** The least and the largest of some values; 0 and 0 for none. */
+function* rangeOf(values: Uint32Array): SpreadWork<[least: number, largest: number]> {
+  let range: [number, number] = [values[0] ?? 0, 0];
+  yield* inBlocks(values.length, (begin, end) => {
+    range = widen(range, values, begin, end);
+  });
+  return range;
+}
+
+// The loops are functions of their own: a closure that is made anew for every choice may never be compiled.
+
+function widen([least, largest]: [number, number], values: Uint32Array, begin: number, end: number): [number, number] {
+  let [low, high] = [least, largest];
+  for (let i = begin; i < end; i++) {
+    const value = values[i];
+    if (value < low) low = value;
+    if (value > high) high = value;
+  }
+  return [low, high];
+}
+
+function countAbove(values: Uint32Array, above: number, begin: number, end: number, bins: Uint32Array): void {
+  for (let i = begin; i < end; i++) {
+    const value = values[i];
+    if (value > above) bins[Math.min(value, LAST_BIN)]++;
+  }
+}
+
+function countLeading(values: Uint32Array, begin: number, end: number, least: number, shift: number, bins: Uint32Array): void {
+  for (let i = begin; i < end; i++) bins[(values[i] - least) >>> shift]++;
+}
+
+function takeLeading(
+  values: Uint32Array,
+  begin: number,
+  end: number,
+  least: number,
+  shift: number,
+  most: number,
+  target: Uint32Array,
+  taken: number,
+): number {
+  let next = taken;
+  for (let i = begin; i < end; i++) if ((values[i] - least) >>> shift <= most) target[next++] = values[i];
+  return next;
+}
+
+/** Takes the ids that are counted from `least` to `most` times. Returns how many are taken then. */
+function takeBetween(
+  ids: Uint32Array,
+  counts: Uint32Array,
+  begin: number,
+  end: number,
+  least: number,
+  most: number,
+  target: RankedRows,
+  taken: number,
+): number {
+  const { ids: takenIds, counts: takenCounts } = target;
+  let next = taken;
+  for (let i = begin; i < end; i++) {
+    const count = counts[i];
+    if (count < least || count > most) continue;
+    takenIds[next] = ids[i];
+    takenCounts[next++] = count;
+  }
+  return next;
+}
+
+function turnOver({ ids, counts }: RankedRows, begin: number, end: number, largest: number): void {
+  for (let i = begin; i < end; i++) {
+    ids[i] = ~ids[i];
+    counts[i] = largest - counts[i];
+  }
+}
+
+function newRows(size: number): RankedRows {
+  return { ids: new Uint32Array(size), counts: new Uint32Array(size) };
 }

@@ -55,8 +55,9 @@ test("chosen rows enter in portions over the next steps, the most accessed first
     sizes.push(bag.metrics.cachedRows);
     t.is(new Set(ids).size, ids.length);
   }
-  t.deepEqual(sizes.slice(0, 2), [0, 512]);
-  t.true(sizes[2] > 512 && sizes[2] <= 1024);
+  // As many as the choice left work for, then as many as enter in a step.
+  t.true(sizes[0] === 0 && sizes[1] > 0 && sizes[1] < 640, `${sizes}`);
+  t.is(sizes[2], sizes[1] + 640);
   t.is(bag.metrics.refreshes, 2);
   const counted = bagOf(runtime, "resident");
   await train(runtime, counted, 0, 2);
@@ -65,7 +66,7 @@ test("chosen rows enter in portions over the next steps, the most accessed first
   const ranked = seen.map((id, i) => [id, counts[i]]).sort(([a, m], [b, n]) => n - m || a - b);
   t.deepEqual(
     partsOf(state, SHAPE).ids,
-    ranked.slice(0, 512).map(([id]) => id),
+    ranked.slice(0, sizes[1]).map(([id]) => id),
   );
 });
 

@@ -1,4 +1,4 @@
-import { mixBits, Runtime } from "@tt-rec/tensor";
+import { createRng, mixBits, Runtime } from "@tt-rec/tensor";
 import test from "ava";
 import fc from "fast-check";
 import { SetCounter } from "../src/index.ts";
@@ -124,11 +124,11 @@ test("a state gives back the same places and total", (t) => {
   });
 });
 
-test("accesses of several ids at once are added as one after another, on kernels and without", async (t) => {
+test("accesses of several ids at once are added as one after another, told from all others, and halved, on kernels and without", async (t) => {
   const runtime = await Runtime.create();
   const added = fc.uniqueArray(fc.record({ id: fc.nat(60), count: fc.nat(9) }), { selector: ({ id }) => id, maxLength: 40 });
   fc.assert(
-    fc.property(fc.array(fc.nat(60), { maxLength: 60 }), added, (seen, entries) => {
+    fc.property(fc.array(fc.nat(60), { maxLength: 60 }), added, fc.nat(5), (seen, entries, above) => {
       const counters = [new SetCounter(20), new SetCounter(20), new SetCounter(20, runtime)];
       for (const counter of counters) counter.observe(Uint32Array.from(seen));
       for (const { id, count } of entries) counters[0].add(id, count);
@@ -141,10 +141,36 @@ test("accesses of several ids at once are added as one after another, on kernels
           apart.counts,
           ids.map((id) => counter.count(id)),
         );
+        const others = finish(apart.others(above));
+        const known = [...Array(61).keys()].filter((id) => counter.count(id) > above && !ids.includes(id));
+        t.deepEqual(others.ids.slice().sort(), Uint32Array.from(known));
+        t.deepEqual(
+          others.counts,
+          others.ids.map((id) => counter.count(id)),
+        );
+        counter.halve();
       }
+      counters[0].halve();
+      for (const counter of counters.slice(1)) t.deepEqual(counter.state(), counters[0].state());
       for (const counter of counters) counter.dispose();
     }),
     { numRuns: RUNS },
   );
+  await runtime.close();
+});
+
+test("kernels take others and halve counts beyond one block as plain TypeScript does", async (t) => {
+  const runtime = await Runtime.create();
+  const { uniform } = createRng(4);
+  const seen = Uint32Array.from({ length: 40_009 }, () => Math.floor(uniform() ** 3 * 30_011));
+  const [plain, onKernels] = [new SetCounter(10_007), new SetCounter(10_007, runtime)];
+  const [expected, found] = [plain, onKernels].map((counter) => {
+    counter.observe(seen);
+    const others = finish(finish(counter.apart(Uint32Array.from(new Set(seen.subarray(0, 97))))).others(2));
+    counter.halve();
+    return [others, counter.state()];
+  });
+  t.deepEqual(found, expected);
+  onKernels.dispose();
   await runtime.close();
 });
