@@ -3,7 +3,7 @@ import { alignColumns, runBenchmark, saveResults, significant } from "@tt-rec/te
 import { NO_ROW } from "@tt-rec/tt-kernels";
 import type { RowStorage } from "@tt-rec/tt-math";
 import { CachedTTEmbeddingBag } from "../src/index.ts";
-import { batchesOf, inTurn, mixedIds, NEVER, scatteredIds, step, tableOf, WORKLOAD } from "./steps.ts";
+import { batchesOf, fillCache, inTurn, mixedIds, NEVER, scatteredIds, tableOf, WORKLOAD } from "./steps.ts";
 
 /** 1 % of the rows: as floats more than the processor's caches hold. */
 const CACHE_ROWS = 101_313;
@@ -19,9 +19,7 @@ export async function measureRowStorage(runtime: Runtime): Promise<void> {
     for (const rowStorage of ["float32", "int8"] satisfies RowStorage[]) {
       const options = { ...tableOf(16), cacheRows: CACHE_ROWS, warmupSteps: 1, refreshEvery: NEVER, rowStorage };
       const bag = new CachedTTEmbeddingBag(runtime, options);
-      await step(runtime, bag, { indices: asked });
-      // The rest of the rows enters.
-      for (let i = 0; i < CACHE_ROWS / 512 + 10; i++) await step(runtime, bag, { indices: new Uint32Array(0) });
+      await fillCache(runtime, bag, asked);
       bags.push(bag);
     }
     const [floats, bytes] = bags;

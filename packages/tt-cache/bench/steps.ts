@@ -2,6 +2,7 @@ import type { Runtime, UpdateRule } from "@tt-rec/tensor";
 import { createRng } from "@tt-rec/tensor";
 import type { Bags, EmbeddingBag } from "@tt-rec/tt-kernels";
 import { createTTShape, initializeCores, type TTShape } from "@tt-rec/tt-math";
+import type { CachedTTEmbeddingBag } from "../src/index.ts";
 
 /** The largest table of Criteo Kaggle, and the paper's batch. */
 export const ROWS = 10_131_227;
@@ -45,6 +46,18 @@ export function step(runtime: Runtime, bag: EmbeddingBag, bags: Bags): Promise<v
     gradient.data.set(outputGradient.subarray(0, gradient.size));
     await bag.step(plan, gradient, RULE);
   });
+}
+
+/** Fills an empty cache with rows, and waits until all have entered. */
+export async function fillCache(runtime: Runtime, bag: CachedTTEmbeddingBag, ids: Uint32Array): Promise<void> {
+  await step(runtime, bag, { indices: ids });
+  let rows = 0;
+  // A choice of many rows takes many steps before the first of them enters.
+  for (let unchanged = 0; unchanged < 100; unchanged++) {
+    await step(runtime, bag, { indices: new Uint32Array(0) });
+    if (bag.metrics.cachedRows > rows) unchanged = 0;
+    rows = bag.metrics.cachedRows;
+  }
 }
 
 /** Distinct ids all over the table. */
