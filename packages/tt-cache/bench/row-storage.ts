@@ -31,7 +31,7 @@ export async function measureRowStorage(runtime: Runtime): Promise<void> {
         id: `cache-rows/P${pooling}`,
         parameters: { ...WORKLOAD, ranks: 16, idsPerBag: pooling, cacheRows: CACHE_ROWS, hitRate: HIT_RATE },
       },
-      ...{ phase: "step", rival: "float32", rounds: 61, minRoundMs: 2 },
+      ...{ phase: "step", rival: "float32", rounds: 61, minRoundMs: 10 },
       cases: [
         { name: "int8", engine, run: inTurn(runtime, bytes, batches) },
         { name: "float32", engine, run: inTurn(runtime, floats, batches) },
