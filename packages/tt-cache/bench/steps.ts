@@ -1,4 +1,4 @@
-import type { Runtime, UpdateRule } from "@tt-rec/tensor";
+import type { Runtime, Tensor, UpdateRule } from "@tt-rec/tensor";
 import { createRng } from "@tt-rec/tensor";
 import type { Bags, EmbeddingBag } from "@tt-rec/tt-kernels";
 import { createTTShape, initializeCores, type TTShape } from "@tt-rec/tt-math";
@@ -15,7 +15,7 @@ const TRAINING = { training: true };
 export const NEVER: number = 2 ** 31;
 
 const rng = createRng(11);
-const outputGradient = Float32Array.from({ length: BATCH_SIZE * DIM }, rng.normal);
+const normals = Float32Array.from({ length: BATCH_SIZE * DIM }, rng.normal);
 
 /** Shape and cores of the table at a rank. */
 export function tableOf(ranks: number): { readonly shape: TTShape; readonly cores: Float32Array[] } {
@@ -38,13 +38,24 @@ export const WORKLOAD: Readonly<Record<string, string | number>> = {
   batchSize: BATCH_SIZE,
 };
 
+/** The gradients of a runtime's outputs, by the number of bags: a step of a model finds its own on the heap. */
+const gradients = new WeakMap<Runtime, Map<number, Tensor>>();
+
+function gradientOf(runtime: Runtime, outputs: number): Tensor {
+  const own = gradients.get(runtime) ?? new Map<number, Tensor>();
+  gradients.set(runtime, own);
+  const gradient = own.get(outputs) ?? runtime.tensor([outputs, DIM]);
+  if (!own.has(outputs)) gradient.data.set(normals.subarray(0, gradient.size));
+  own.set(outputs, gradient);
+  return gradient;
+}
+
 /** One training step: plan, forward, backward, SGD. */
 export function step(runtime: Runtime, bag: EmbeddingBag, bags: Bags): Promise<void> {
   return runtime.step(async () => {
     const plan = bag.plan(bags, TRAINING);
-    const gradient = runtime.rawScratch((await bag.forward(plan)).shape);
-    gradient.data.set(outputGradient.subarray(0, gradient.size));
-    await bag.step(plan, gradient, RULE);
+    const { shape } = await bag.forward(plan);
+    await bag.step(plan, gradientOf(runtime, shape[0]), RULE);
   });
 }
 
