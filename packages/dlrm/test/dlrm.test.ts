@@ -1,6 +1,6 @@
-import { createRng, type HostTensor, isTtError, type NamedTensors } from "@tt-rec/tensor";
-import { allClose, copyState, finiteDifferences, rejectsCode, throwsCode } from "@tt-rec/testing";
-import test, { type ExecutionContext } from "ava";
+import { createRng, type HostTensor, type NamedTensors } from "@tt-rec/tensor";
+import { copyState, rejectsCode, throwsCode } from "@tt-rec/testing";
+import test from "ava";
 import {
   type Batch,
   Dlrm,
@@ -8,136 +8,11 @@ import {
   type EmbeddingConfig,
   type InteractionConfig,
   type TableConfig,
-  type TablePooling,
 } from "../src/index.ts";
-import { defineLogits, defineLoss, parametersOf } from "./model-definition.ts";
-import { bitsOf, EMBEDDINGS, randomBatch, runtime, smallConfig } from "./support.ts";
+import { parametersOf } from "./model-definition.ts";
+import { bitsOf, EMBEDDINGS, KINDS, MIXED, parametersOnly, randomBatch, runtime, smallConfig } from "./support.ts";
 
 // A runtime has one step at a time, so tests that use it are serial.
-const KINDS = ["dense", "tt", "cached", "hash", "qrMult", "mixed", "hotRows"] as const;
-
-/** A parameter of the table of each kind, through which all its rows go. */
-const PARTS: Readonly<Record<(typeof KINDS)[number], string>> = {
-  dense: "table",
-  tt: "core.1",
-  cached: "core.1",
-  hash: "rows",
-  qrMult: "remainder",
-  mixed: "projection",
-  hotRows: "rows",
-};
-
-/** All ways of storing a table at once; primes wherever the model allows. */
-const MIXED: DlrmConfig = {
-  denseFeatures: 3,
-  embeddingDim: 6,
-  bottomMlp: [7, 6],
-  topMlp: [11, 5, 1],
-  tables: [
-    { name: "a", numEmbeddings: 13, embedding: EMBEDDINGS.dense },
-    { name: "b", numEmbeddings: 29, embedding: EMBEDDINGS.tt },
-    {
-      name: "c",
-      numEmbeddings: 23,
-      embedding: {
-        kind: "tt",
-        ranks: [3, 2],
-        rowShape: [3, 2, 5],
-        columnShape: [3, 1, 2],
-        cache: { rows: 5, warmupSteps: 1, refreshEvery: 100 },
-      },
-    },
-    { name: "d", numEmbeddings: 2, embedding: EMBEDDINGS.dense },
-  ],
-};
-
-/** Every other embedding, interaction and pooling, too. */
-const OTHERS: readonly Partial<DlrmConfig>[] = [
-  { interaction: { kind: "dot", self: true }, tables: tablesOf(EMBEDDINGS.hash, EMBEDDINGS.qrMult, EMBEDDINGS.removed) },
-  {
-    interaction: { kind: "cat" },
-    tables: tablesOf(EMBEDDINGS.qrAdd, EMBEDDINGS.qrConcat, EMBEDDINGS.mixed),
-    lossWeights: [0.5, 3],
-  },
-  { interaction: { kind: "cross", layers: 2, rank: 3 }, tables: tablesOf(EMBEDDINGS.lowRank, EMBEDDINGS.hotRows, EMBEDDINGS.tt) },
-  {
-    interaction: { kind: "cat" },
-    tables: tablesOf(EMBEDDINGS.tt, EMBEDDINGS.lowRank, EMBEDDINGS.qrMult, "mean"),
-    mlpInitializer: "he",
-  },
-  { denseFeatures: 0, bottomMlp: [], interaction: { kind: "cross", layers: 1, rank: 2 }, tables: MIXED.tables.slice(0, 1) },
-];
-
-/** Three tables of 29 rows and a small dense one. */
-function tablesOf(a: EmbeddingConfig, b: EmbeddingConfig, c: EmbeddingConfig, pooling?: TablePooling): TableConfig[] {
-  const large = [a, b, c].map((embedding, i) => ({ name: `t${i}`, numEmbeddings: 29, embedding, ...(pooling && { pooling }) }));
-  return [...large, { name: "small", numEmbeddings: 7, embedding: EMBEDDINGS.dense }];
-}
-
-/** Exact: the step moves the weights by the rate times the gradient, and so large a rate leaves no rounding to speak of. */
-const PROBE = 2 ** 20;
-
-async function checkGradients(
-  t: ExecutionContext,
-  config: DlrmConfig,
-  seed: number,
-  change: (batch: Batch) => Batch = (batch) => batch,
-): Promise<void> {
-  const model = new Dlrm(runtime, config, createRng(seed));
-  // Fills the caches without moving a weight.
-  await model.train(change(randomBatch(config, 11, seed + 1)), { kind: "sgd", learningRate: 0 });
-  const batch = change(randomBatch(config, 17, seed + 2));
-  const before = parametersOf(copyState(await model.state()));
-  allClose(t, await model.score(batch), defineLogits(config, before, batch), 1e-5);
-  const probabilities = defineLogits(config, before, batch).map((z) => 1 / (1 + Math.exp(-z)));
-  allClose(t, await model.predict(batch), probabilities, 1e-5);
-
-  const loss = await model.train(batch, { kind: "sgd", learningRate: PROBE });
-  allClose(t, [loss], [defineLoss(config, before, batch)], 1e-5);
-  const after = parametersOf(await model.state());
-  t.deepEqual([...after.keys()], [...before.keys()]);
-  for (const [name, values] of before) {
-    if (name.endsWith("cache.ids")) continue;
-    const moved = (x: Float64Array): number => defineLoss(config, new Map([...before, [name, x]]), batch);
-    const actual = (after.get(name) ?? []).map((w, i) => (values[i] - w) / PROBE);
-    const expected = finiteDifferences(moved, values, 1e-6);
-    t.true(
-      expected.some((g) => Math.abs(g) > 1e-6),
-      `the gradient of ${name} vanishes, which would prove nothing`,
-    );
-    allClose(t, actual, expected, 1e-4);
-  }
-  model.dispose();
-}
-
-test.serial("logits, loss and the gradients of all parameters agree with the definition and finite differences", (t) =>
-  checkGradients(t, MIXED, 3),
-);
-
-test.serial("the same holds without dense features", (t) => checkGradients(t, { ...MIXED, denseFeatures: 0, bottomMlp: [] }, 5));
-
-test.serial("the same holds for one table beside the dense features, and one linear layer", (t) =>
-  checkGradients(t, { ...MIXED, bottomMlp: [6], topMlp: [1], tables: MIXED.tables.slice(1, 2) }, 9),
-);
-
-for (const [i, part] of OTHERS.entries()) {
-  test.serial(`the same holds for other parts: ${i}`, (t) => checkGradients(t, { ...MIXED, ...part }, 20 + i));
-}
-
-test.serial("the same holds for max pooling", async (t) => {
-  const config = { ...MIXED, tables: tablesOf(EMBEDDINGS.dense, EMBEDDINGS.tt, EMBEDDINGS.hash, "max") };
-  await checkGradients(t, config, 30, (batch) => ({ ...batch, bags: batch.bags.map(({ weights, ...bags }) => bags) }));
-});
-
-test.serial("the same holds with one id a bag and no offsets", async (t) => {
-  const model = new Dlrm(runtime, MIXED, createRng(1));
-  const rng = createRng(2);
-  const bags = MIXED.tables.map(({ numEmbeddings }) => ({
-    indices: Uint32Array.from({ length: 7 }, () => Math.floor(rng.uniform() * numEmbeddings)),
-  }));
-  const batch = { ...randomBatch(MIXED, 7, 3), bags };
-  allClose(t, await model.score(batch), defineLogits(MIXED, parametersOf(await model.state()), batch), 1e-5);
-});
 
 test.serial("TT tables follow ttLearningRate, all else learningRate", async (t) => {
   const model = new Dlrm(runtime, MIXED, createRng(1));
@@ -331,94 +206,6 @@ test.serial("a bad optimizer is E_OPTION, and nothing moves", async (t) => {
   await rejectsCode(t, "E_OPTION", model.train(batch, { kind: "lion" as "sgd", learningRate: 1 }), /lion/);
   t.is(bitsOf(await model.state()), before);
 });
-
-/** Parameters and optimizer state, without what a cache knows of accesses. */
-function parametersOnly(state: NamedTensors): NamedTensors {
-  return new Map([...state].filter(([name]) => !/\.counter\.|cache\.(step|schedule|candidates|entering|ids|rows)/.test(name)));
-}
-
-/** Overwrites elements of a state. */
-function poisoned(state: NamedTensors, values: Record<string, number | Record<number, number>>): NamedTensors {
-  const copy = copyState(state);
-  for (const [name, value] of Object.entries(values)) {
-    const { data } = copy.get(name) as HostTensor;
-    if (typeof value === "number") data.fill(value);
-    else for (const [i, v] of Object.entries(value)) data[Number(i)] = v;
-  }
-  return copy;
-}
-
-async function refuses(
-  t: ExecutionContext,
-  model: Dlrm,
-  batch: Batch,
-  message: RegExp,
-  tensor: string | undefined,
-): Promise<void> {
-  for (const kind of ["sgd", "adagrad"] as const) {
-    const before = bitsOf(parametersOnly(await model.state()));
-    const error = await t.throwsAsync(model.train(batch, { kind, learningRate: 0.1 }), { message });
-    t.true(isTtError(error) && error.code === "E_NONFINITE" && error.where.tensor === tensor, `${error}`);
-    t.is(bitsOf(parametersOnly(await model.state())), before, "something was written");
-  }
-}
-
-for (const kind of KINDS) {
-  test.serial(`${kind}: a NaN or an infinity in the model or the batch is E_NONFINITE, and no parameter moves`, async (t) => {
-    const config = smallConfig(EMBEDDINGS[kind]);
-    const model = new Dlrm(runtime, config, createRng(1));
-    const healthy = copyState(await model.state());
-    const part = `table.large.${PARTS[kind]}`;
-    const ids = Uint32Array.of(0, 7, 14, 21, 28);
-    const batch = { ...randomBatch(config, 5, 3), bags: [{ indices: Uint32Array.of(0, 1, 2, 3, 4) }, { indices: ids }] };
-    for (const value of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
-      await model.load(poisoned(healthy, { [part]: value }));
-      await refuses(t, model, batch, /rows of table large are not finite/, "large");
-    }
-    await model.load(healthy);
-    for (const value of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
-      const error = await t.throwsAsync(
-        model.train({ ...batch, dense: batch.dense.map(() => value) }, { kind: "sgd", learningRate: 1 }),
-      );
-      t.true(isTtError(error) && error.code === "E_NONFINITE", `${value}: ${error}`);
-      t.is(bitsOf(parametersOnly(await model.state())), bitsOf(parametersOnly(healthy)));
-    }
-    const labels = batch.labels.map(() => Number.NaN);
-    await refuses(t, model, { ...batch, labels }, /the loss is NaN/, undefined);
-    t.true(Number.isFinite(await model.train(batch, { kind: "sgd", learningRate: 0.1 })), "the model still learns");
-  });
-}
-
-for (const kind of ["dense", "tt", "cached"] as const) {
-  test.serial(`${kind}: a table gradient that overflows under a finite loss is E_NONFINITE with the table`, async (t) => {
-    // The product of the tables is 0, but its gradient in the zero table is the other table's 3e38 times the top weights.
-    const config = { ...smallConfig(EMBEDDINGS[kind]), denseFeatures: 0, bottomMlp: [], topMlp: [1] };
-    const model = new Dlrm(runtime, config, createRng(1));
-    const healthy = copyState(await model.state());
-    const zero =
-      kind === "dense"
-        ? { "table.large.table": 0 }
-        : { "table.large.core.0": 1, "table.large.core.1": 1, "table.large.core.2": 0 };
-    await model.load(poisoned(healthy, { "table.small.table": 3e38, "top.0.weight": 100, ...zero }));
-    const batch = {
-      ...randomBatch(config, 3, 3),
-      bags: [{ indices: Uint32Array.of(0, 1, 2) }, { indices: Uint32Array.of(3, 4, 5) }],
-    };
-    await refuses(t, model, batch, /gradient of table large is not finite/, "large");
-  });
-}
-
-test.serial("an MLP gradient that overflows under a finite loss is E_NONFINITE with the parameter", async (t) => {
-  const config = { ...smallConfig(EMBEDDINGS.dense), bottomMlp: [6], topMlp: [1] };
-  const model = new Dlrm(runtime, config, createRng(1));
-  const healthy = await model.state();
-  await model.load(poisoned(healthy, { "bottom.0.weight": 0, "bottom.0.bias": 1, "top.0.weight": 100, "table.small.table": 1 }));
-  const batch = { ...randomBatch(config, 1, 3), bags: [{ indices: Uint32Array.of(0) }, { indices: Uint32Array.of(1) }] };
-  // A zero weight hides the feature from the loss; the gradient of that weight is the feature times a large number.
-  const hidden = { ...batch, labels: Float32Array.of(0), dense: Float32Array.of(3e38, 1, 1) };
-  await refuses(t, model, hidden, /gradient of bottom\.0\.weight is not finite/, "bottom.0.weight");
-});
-
 test.serial("scoring and evaluation modes leave the state alone, the caches' counters included", async (t) => {
   const model = new Dlrm(runtime, MIXED, createRng(1));
   await model.train(randomBatch(MIXED, 11, 1), { kind: "adagrad", learningRate: 0.1 });

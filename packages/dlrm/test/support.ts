@@ -3,6 +3,9 @@ import { createRng, type NamedTensors, Runtime } from "@tt-rec/tensor";
 import { randomBags } from "@tt-rec/testing";
 import type { Batch, DlrmConfig, EmbeddingConfig, OptimizerConfig } from "../src/index.ts";
 
+/** Embeddings that tests of one at a time go through. */
+export const KINDS = ["dense", "tt", "cached", "hash", "qrMult", "mixed", "hotRows"] as const;
+
 /** A runtime whose scratch memory turns to NaN at the end of each step. */
 export const runtime: Runtime = await Runtime.create({ poison: true });
 
@@ -79,4 +82,33 @@ export function bitsOf(state: NamedTensors): string {
     hash.update(`${name} ${dtype} [${shape}] `).update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
   }
   return hash.digest("hex");
+}
+
+/** All ways of storing a table at once; primes wherever the model allows. */
+export const MIXED: DlrmConfig = {
+  denseFeatures: 3,
+  embeddingDim: 6,
+  bottomMlp: [7, 6],
+  topMlp: [11, 5, 1],
+  tables: [
+    { name: "a", numEmbeddings: 13, embedding: EMBEDDINGS.dense },
+    { name: "b", numEmbeddings: 29, embedding: EMBEDDINGS.tt },
+    {
+      name: "c",
+      numEmbeddings: 23,
+      embedding: {
+        kind: "tt",
+        ranks: [3, 2],
+        rowShape: [3, 2, 5],
+        columnShape: [3, 1, 2],
+        cache: { rows: 5, warmupSteps: 1, refreshEvery: 100 },
+      },
+    },
+    { name: "d", numEmbeddings: 2, embedding: EMBEDDINGS.dense },
+  ],
+};
+
+/** Parameters and optimizer state, without what a cache knows of accesses. */
+export function parametersOnly(state: NamedTensors): NamedTensors {
+  return new Map([...state].filter(([name]) => !/\.counter\.|cache\.(step|schedule|candidates|entering|ids|rows)/.test(name)));
 }
