@@ -2,6 +2,7 @@ import "@tt-rec/testing/relaxed-simd";
 import { Runtime } from "@tt-rec/tensor";
 import { measureCrossover } from "./crossover.ts";
 import { measureHitRates } from "./hit-rates.ts";
+import { measureSeeds } from "./hit-seeds.ts";
 import { measureRefreshes } from "./refresh.ts";
 import { measureRowStorage } from "./row-storage.ts";
 
@@ -11,6 +12,7 @@ const parts: Readonly<Record<string, () => Promise<void>>> = {
   refresh: () => measureRefreshes(runtime),
   rows: () => measureRowStorage(runtime),
   "hit-rates": measureHitRates,
+  seeds: measureSeeds,
 };
 const asked = process.argv.slice(2);
 for (const [name, measure] of Object.entries(parts)) if (asked.length === 0 || asked.includes(name)) await measure();
