@@ -60,7 +60,7 @@ export async function trainOnce(task: Task, choice: CacheChoice | undefined, see
         ...options,
         ...schedule,
         cacheRows,
-        ...(int8 && { rowStorage: "int8", roundingSeed: mixBits(seed) + table }),
+        ...(int8 && { rowStorage: "int8", roundingSeed: (mixBits(seed) + table) >>> 0 }),
         ...(counts && { accessCounts: counts[table] }),
       };
       if (policy === "gradient-energy") {

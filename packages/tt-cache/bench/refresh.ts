@@ -43,7 +43,7 @@ export async function measureRefreshes(runtime: Runtime): Promise<void> {
       table.push([
         policy,
         String(cacheRows),
-        ...[median, longest, most, usual, entering, mostEntering].map((ms) => ms.toPrecision(3)),
+        ...[median, longest, most, usual, entering, mostEntering].map((ms) => (Number.isNaN(ms) ? "–" : ms.toPrecision(3))),
       ]);
       await saveResults([
         {
