@@ -10,10 +10,11 @@ import { denseTable, ttTable } from "../harness/lookup-bags.ts";
 
 const BATCH = 2048;
 /**
- * So many that an id comes again after 2 million others, and rows are read from memory, as in training: with few batches the cold rows
- * of the uncompressed table stay in the processor's caches.
+ * So many that a row that is not cached comes again after 2 million others of its kind, and is read from memory, as in training: with few
+ * batches these rows of the uncompressed table stay in the processor's caches. At high hit rates, as many as memory bears.
  */
 const BATCHES = 1024;
+const MOST_BATCHES = 16 * BATCHES;
 /** Rows of the cache: 0.01 % of the table, as in the paper. */
 const CACHE_ROWS = 1013;
 /** Cached rows lie so far apart. */
@@ -47,7 +48,7 @@ export async function* crossover(context: FigureContext): AsyncGenerator<Measure
         case: { part: "crossover", name, hitRate, batchSize: BATCH, cacheRows: CACHE_ROWS, threads: 1 },
         ...{ engine: runtime.kernels.engine, phase: "step", unit: "ms", values: times },
         also: { timesSlower: quantile(quotients(times, dense), 0.5) },
-        data: `one id a bag, ${BATCH} bags, in a table of 10,131,227 × 16; the given share of ids uniform over ${CACHE_ROWS} cached rows all over the table, the others uniform over all; an id comes again after ${BATCHES * BATCH} others`,
+        data: `one id a bag, ${BATCH} bags, in a table of 10,131,227 × 16; the given share of ids uniform over ${CACHE_ROWS} cached rows all over the table, the others uniform over all; ${BATCHES} batches by the share of ids that are not cached, at most ${MOST_BATCHES}`,
       };
     }
   }
@@ -70,5 +71,6 @@ async function filledBag(runtime: Runtime, ranks: number): Promise<CachedTTEmbed
 function drawAt(hitRate: number, rng: Rng): Bags[] {
   const draw = (): number =>
     rng.uniform() < hitRate ? APART * Math.floor(rng.uniform() * CACHE_ROWS) : Math.floor(rng.uniform() * TABLE.rows);
-  return Array.from({ length: BATCHES }, () => ({ indices: Uint32Array.from({ length: BATCH }, draw) }));
+  const batches = Math.min(MOST_BATCHES, Math.round(BATCHES / Math.max(1e-9, 1 - hitRate)));
+  return Array.from({ length: batches }, () => ({ indices: Uint32Array.from({ length: BATCH }, draw) }));
 }
