@@ -5,7 +5,10 @@ import { countHeld, type Entering, findRows, planAll, planEntering, type Slots }
 import { areAmong } from "./id-set.ts";
 import type { RankedRows } from "./rank-rows.ts";
 import type { RowCounter } from "./row-counter.ts";
-import { advance, SEARCH, type SpreadWork } from "./spread-work.ts";
+import { advance, MOVE, SEARCH, type SpreadWork } from "./spread-work.ts";
+
+/** Nanoseconds to count the accesses of a slot. */
+const COUNT = SEARCH + MOVE;
 
 /** Rows that were chosen. */
 export interface ChosenRows {
@@ -91,8 +94,8 @@ export class RowChoice {
 
   /** Counts the accesses of held rows. Returns what is left of the budget. */
   #count({ ids }: Slots, budget: number): number {
-    const end = Math.min(this.#accesses.length, this.#counted + Math.ceil(budget / SEARCH));
-    const cost = SEARCH * (end - this.#counted);
+    const end = Math.min(this.#accesses.length, this.#counted + Math.ceil(budget / COUNT));
+    const cost = COUNT * (end - this.#counted);
     const accessed = takeAccessed(ids, this.#accesses, this.#counted, end);
     this.#basis.counter.addEach(accessed.ids, accessed.counts);
     this.#counted = end;

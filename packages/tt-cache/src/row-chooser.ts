@@ -9,7 +9,7 @@ import type { RowCounter } from "./row-counter.ts";
 import { checkBelow, checkIds, readVector, readWords, vectorOf } from "./state-vectors.ts";
 
 /** Nanoseconds of work on a choice of rows in a step: about a step of a small batch. And accesses that are counted later in a step. */
-const PORTION = 300_000;
+const PORTION = 370_000;
 const LATER_COUNTS = 2 ** 13;
 
 const MAX_COUNT = 0xffffffff;

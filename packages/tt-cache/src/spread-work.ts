@@ -10,7 +10,7 @@ const BLOCK = 1024;
 const PLACES = 4096;
 
 /** Nanoseconds of a piece, however small it is: mostly the time to get code and numbers from where the step has left them. */
-const PIECE = 4000;
+const PIECE = 6000;
 
 /**
  * Nanoseconds for a number of an array, a place of a counter, a number that goes elsewhere, and an id that is found in a hash table,
