@@ -2,6 +2,8 @@ import type { KernelHost, Runtime, Tensor } from "@tt-rec/tensor";
 import { ttCacheModule } from "./generated/tt-cache-module.ts";
 import type { RankedRows } from "./rank-rows.ts";
 
+const MAX_COUNT = 0xffffffff;
+
 const canShare = typeof SharedArrayBuffer !== "undefined";
 
 /** The ids and counts of a counter by place. They lie on the heap, if there is one that stays where it is, so that a kernel can count. */
@@ -38,8 +40,7 @@ export function countOnKernel(host: KernelHost, ids: Uint32Array, places: Counte
       host.words.set(ids, at / 4);
     }
     const args = workspace.record([at, ids.length, places.ids.byteOffset, places.counts.byteOffset, sets]);
-    const kernel = host.load(ttCacheModule).get("countIds") as number;
-    host.runNow({ kernel, args, units: 1, grain: 1 });
+    runOnce(host, "countIds", args);
   } finally {
     host.leave();
   }
@@ -52,8 +53,7 @@ export function findOnKernel(host: KernelHost, ids: Uint32Array, places: Counter
     const [at, out] = [workspace.reserve(4 * ids.length), workspace.reserve(4 * ids.length)];
     host.words.set(ids, at / 4);
     const args = workspace.record([at, ids.length, places.ids.byteOffset, sets, out]);
-    const kernel = host.load(ttCacheModule).get("findPlaces") as number;
-    host.runNow({ kernel, args, units: 1, grain: 1 });
+    runOnce(host, "findPlaces", args);
     return host.words.slice(out / 4, out / 4 + ids.length);
   } finally {
     host.leave();
@@ -75,9 +75,9 @@ export function takeOnKernel(
     const at = workspace.reserve(length);
     const [ids, idCounts] = [workspace.reserve(4 * length), workspace.reserve(4 * length)];
     new Uint8Array(host.memory.buffer, at, length).set(marks);
-    const args = workspace.record([known, counts, at, length, above, ids, idCounts, 0]);
-    const kernel = host.load(ttCacheModule).get("takeMoreCounted") as number;
-    host.runNow({ kernel, args, units: 1, grain: 1 });
+    // A bound that no count exceeds may be more than a word holds.
+    const args = workspace.record([known, counts, at, length, Math.min(above, MAX_COUNT), ids, idCounts, 0]);
+    runOnce(host, "takeMoreCounted", args);
     const taken = host.words[args / 4 + 7];
     const listAt = (offset: number): Uint32Array => host.words.slice(offset / 4, offset / 4 + taken);
     return { ids: listAt(ids), counts: listAt(idCounts) };
@@ -94,11 +94,15 @@ export function halveOnKernel(host: KernelHost, from: CounterPlaces, to: Counter
       ({ byteOffset }) => byteOffset + 4 * begin,
     );
     const args = workspace.record([known, counts, end - begin, halvedKnown, halvedCounts]);
-    const kernel = host.load(ttCacheModule).get("halveCounts") as number;
-    host.runNow({ kernel, args, units: 1, grain: 1 });
+    runOnce(host, "halveCounts", args);
   } finally {
     host.leave();
   }
+}
+
+function runOnce(host: KernelHost, name: string, args: number): void {
+  const kernel = host.load(ttCacheModule).get(name) as number;
+  host.runNow({ kernel, args, units: 1, grain: 1 });
 }
 
 function wordsOf({ memory, byteOffset, size }: Tensor): Uint32Array {

@@ -28,7 +28,7 @@ const PORTION = 640;
 const LARGE = 2 ** 15;
 
 /** Where wanted rows are now. */
-interface Places {
+interface FoundRows {
   /** Those of them that come first, in the order of their slots. */
   readonly found: number;
   /** The slots of the others, `NO_ROW` for those that are not held. */
@@ -38,7 +38,7 @@ interface Places {
 }
 
 /** Finds rows in slots. Rows that stay mostly come first, in the order of their slots; only the others have to be searched for. */
-export function* findRows(slots: Slots, rows: Uint32Array): SpreadWork<Places> {
+export function* findRows(slots: Slots, rows: Uint32Array): SpreadWork<FoundRows> {
   const { ids } = slots;
   const freeSlots = new Uint32Array(ids.length);
   let found = 0;
@@ -74,7 +74,7 @@ function matchSlots(
  */
 export function* planEntering(
   wanted: Uint32Array,
-  { found, slotsOfOthers, freeSlots }: Places,
+  { found, slotsOfOthers, freeSlots }: FoundRows,
   extent: number,
 ): SpreadWork<Entering> {
   const others = wanted.subarray(found);
@@ -87,14 +87,14 @@ export function* planEntering(
   const free = staying.size === 0 ? freeSlots : freeSlots.filter((slot) => !staying.has(slot));
   const slots = new Uint32Array(entering);
   slots.set(free.subarray(0, entering));
-  yield* inBlocks(entering, (begin, end) => count(slots, Math.max(begin, free.length), end, extent - free.length));
+  yield* inBlocks(entering, (begin, end) => writeSuccessive(slots, Math.max(begin, free.length), end, extent - free.length));
   return { ids: ids.subarray(0, entering), slots };
 }
 
 /** All rows enter anew, in the order of the slots. */
 export function* planAll(wanted: Uint32Array): SpreadWork<Entering> {
   const slots = new Uint32Array(wanted.length);
-  yield* inBlocks(slots.length, (begin, end) => count(slots, begin, end, 0));
+  yield* inBlocks(slots.length, (begin, end) => writeSuccessive(slots, begin, end, 0));
   return { ids: wanted, slots };
 }
 
@@ -111,8 +111,8 @@ function takeUnheld(
   return next;
 }
 
-/** Writes numbers that follow each other, the first of all being `first`. */
-function count(slots: Uint32Array, begin: number, end: number, first: number): void {
+/** Writes `first + i` at each place i. */
+function writeSuccessive(slots: Uint32Array, begin: number, end: number, first: number): void {
   for (let i = begin; i < end; i++) slots[i] = first + i;
 }
 

@@ -68,10 +68,7 @@ function replaces(count: number, least: number): boolean {
 
 /** The largest count with which a row does not replace one that is counted `least` times. */
 function mostWithoutReplacing(least: number): number {
-  // Where count − least = MARGIN √(count + least), and from there to the whole number.
-  const root = least + (MARGIN ** 2 + MARGIN * Math.sqrt(MARGIN ** 2 + 8 * least)) / 2;
-  let count = Math.max(least + LEAST_MARGIN, Math.floor(root));
-  while (replaces(count, least)) count--;
+  let count = least + LEAST_MARGIN;
   while (!replaces(count + 1, least)) count++;
   return count;
 }

@@ -139,9 +139,9 @@ function heldIds({ ids }: Slots): Uint32Array {
 }
 
 function* planRows({ policy, candidates }: ChoiceBasis, slots: Slots, rows: Uint32Array): SpreadWork<ChosenRows> {
-  const places = yield* findRows(slots, rows);
-  const entering = yield* policy.keepsRows ? planEntering(rows, places, slots.ids.length) : planAll(rows);
-  const held = places.found + countHeld(places.slotsOfOthers);
+  const where = yield* findRows(slots, rows);
+  const entering = yield* policy.keepsRows ? planEntering(rows, where, slots.ids.length) : planAll(rows);
+  const held = where.found + countHeld(where.slotsOfOthers);
   const kept = candidates === undefined ? held : (yield* areAmong(rows, candidates)).reduce((sum, is) => sum + is, 0);
   return { rows, kept, held, entering };
 }
