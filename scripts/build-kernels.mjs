@@ -11,7 +11,7 @@ const SELF = fileURLToPath(import.meta.url);
 
 /** Memory comes from the runtime, shared; kernels neither allocate nor check, and never touch its first KiB. */
 const FLAGS = [
-  ...["-O3", "--noAssert", "--runtime", "stub", "--importMemory", "--sharedMemory"],
+  ...["-O2", "--noAssert", "--runtime", "stub", "--importMemory", "--sharedMemory"],
   ...["--initialMemory", "1", "--maximumMemory", "65536", "--memoryBase", "1024"],
 ];
 const BUILDS = { simd: "simd,threads", relaxed: "simd,threads,relaxed-simd" };

@@ -3,7 +3,7 @@ import { multiplyTransposed } from "./dots";
 import { bucketOf } from "./forward";
 import { addOuter } from "./outer";
 import { Level } from "./plan";
-import { Gather, gatherRow } from "./pool";
+import { Gather, gatherRows } from "./gather";
 import { addQuadShare } from "./quad";
 
 /** From the outputs' gradient to the gradients of the products of level d − 2. */
@@ -38,7 +38,7 @@ export function backwardRows(args: usize, begin: i32, end: i32): void {
     const stop = min(node + BLOCK, <u32>end);
     const lastRow = load<u32>(starts + (<usize>stop << 2));
     let first = load<u32>(starts + (<usize>node << 2));
-    for (let u = first; u < lastRow; u++) gatherRow(rows.gather, u);
+    gatherRows(rows.gather, first, lastRow);
     for (let i = node; i < stop; i++) {
       const last = load<u32>(starts + (<usize>i << 2), 4);
       productGradient(rows, i, first, last);

@@ -1,6 +1,6 @@
 // Updates of the slices that a batch touched, from their stacked gradients.
-import { ADAGRAD, Finish, finish1, finish4, SGD } from "./finish";
-import { Gather, gather16, gatherRow } from "./pool";
+import { ADAGRAD, Finish, finish1, finish4, finishAt, SGD } from "./finish";
+import { Gather, gather16, gatherRow, gatherRows16, hasRepeats } from "./gather";
 
 /** h of a slice += mean((scale · g)²); w −= rate · g / (√h + eps). */
 const ROW_WISE: u32 = 3;
@@ -127,6 +127,10 @@ export function stepRows(args: usize, begin: i32, end: i32): void {
   const step = changetype<TableStep>(args);
   const gather = step.gather;
   const bytes = <usize>gather.dim << 2;
+  if (bytes == 64 && step.finish.kind <= ADAGRAD && hasRepeats(gather, begin, end)) {
+    stepBlocks16(step, begin, end);
+    return;
+  }
   if (bytes == 64 && step.finish.kind == SGD) {
     stepRows16(step, begin, end, SGD);
     return;
@@ -154,5 +158,40 @@ function stepRows16(step: TableStep, begin: i32, end: i32, kind: u32): void {
     const first = load<u32>(gather.rowStarts + at);
     const last = load<u32>(gather.rowStarts + at, 4);
     gather16(gather, first, last, target + offset, state + offset, finish, kind);
+  }
+}
+
+/** Rows of a block, whose gradients stay in the first cache until they are applied. */
+const BLOCK: u32 = 128;
+
+/** Rows of 16 that have many positions each: block by block, they are gathered in one loop and applied in another. */
+function stepBlocks16(step: TableStep, begin: u32, end: u32): void {
+  const kind = step.finish.kind;
+  for (let first = begin; first < end; first += BLOCK) {
+    const last = min(first + BLOCK, end);
+    gatherRows16(step.gather, first, last);
+    if (kind == SGD) applyRows16(step, first, last, SGD);
+    else applyRows16(step, first, last, ADAGRAD);
+  }
+}
+
+@inline
+function applyRows16(step: TableStep, begin: u32, end: u32, kind: u32): void {
+  const finish = step.finish;
+  const rate = f32x4.splat(finish.rate);
+  const eps = f32x4.splat(finish.eps);
+  const scale = f32x4.splat(finish.scale);
+  const target = finish.target;
+  const state = finish.state;
+  let gradient = step.gather.rowGradients + (<usize>begin << 6);
+  let row = step.rows + (<usize>begin << 2);
+  const stop = step.rows + (<usize>end << 2);
+  for (; row < stop; row += 4) {
+    const offset = <usize>load<u32>(row) << 6;
+    finishAt(kind, target + offset, state + offset, rate, eps, scale, v128.load(gradient));
+    finishAt(kind, target + offset + 16, state + offset + 16, rate, eps, scale, v128.load(gradient, 16));
+    finishAt(kind, target + offset + 32, state + offset + 32, rate, eps, scale, v128.load(gradient, 32));
+    finishAt(kind, target + offset + 48, state + offset + 48, rate, eps, scale, v128.load(gradient, 48));
+    gradient += 64;
   }
 }

@@ -65,7 +65,7 @@ export class RowGradients {
 
 /** Words of the record `Gather`. */
 export function gatherWords(batch: SortedBatch, dim: number, outputs: number, rowGradients: number): number[] {
-  return [batch.order, batch.rowStarts, batch.outputOf, batch.coefficients, dim, outputs, rowGradients];
+  return [batch.order, batch.rowStarts, batch.rows, batch.outputOf, batch.coefficients, dim, outputs, rowGradients];
 }
 
 /** Sorts a batch by row in some memory. */

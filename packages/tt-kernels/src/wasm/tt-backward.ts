@@ -66,6 +66,7 @@ export function* backwardProducts(
   const gather = writeRecord(host, reserve, [
     batch.order,
     batch.rowStarts,
+    batch.rowOf,
     batch.outputOf,
     batch.coefficients,
     dim,
