@@ -5,6 +5,7 @@ import { addOuter } from "./outer";
 import { Level } from "./plan";
 import { Gather, gatherRows } from "./gather";
 import { addQuadShare } from "./quad";
+import { addWideShare } from "./wide";
 
 /** From the outputs' gradient to the gradients of the products of level d − 2. */
 @unmanaged
@@ -12,7 +13,7 @@ export class RowsBackward {
   gather: Gather;
   level: Level;
   rowDigits: usize;
-  /** The last core: as it is if its slices have four columns and a rank that is a multiple of four, else transposed. */
+  /** The last core: as it is if rank and columns of its slices are multiples of four, else transposed. */
   slices: usize;
   /** Rows of a product. */
   left: u32;
@@ -65,6 +66,7 @@ function addShare(rows: RowsBackward, out: usize, u: u32, sliceBytes: usize, row
   const columns = rows.columns;
   const gradient = rows.gather.rowGradients + <usize>u * rowBytes;
   if (columns == 4 && (rows.rank & 3) == 0) addQuadShare(out, rows.left, rows.rank, gradient, slice, fresh);
+  else if (((columns | rows.rank) & 3) == 0) addWideShare(out, rows.left, rows.rank, gradient, columns, slice, fresh);
   else addOuter(out, rows.left, rows.rank, gradient, <usize>columns << 2, 4, columns, slice, fresh);
 }
 

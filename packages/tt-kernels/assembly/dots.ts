@@ -6,6 +6,7 @@ import { madd, splat, sumLanes } from "./simd";
 @inline
 export function multiplyTransposed(a: usize, rows: i32, k: i32, b: usize, n: i32, out: usize): void {
   if (k == 32 && ((rows & 1) | (n & 3)) == 0) multiply32(a, rows, b, n, out);
+  else if (((k | n) & 3) == 0) addTransposed(a, rows, <usize>k << 2, b, n, out, true);
   else multiplyBy(a, rows, k, b, n, out);
 }
 
@@ -54,6 +55,80 @@ function dot2x4of32(a: usize, b: usize, out: usize, outStride: usize): void {
   }
   v128.store(out, sumLanes(c00, c01, c02, c03));
   v128.store(out + outStride, sumLanes(c10, c11, c12, c13));
+}
+
+/** As `multiplyTransposed`, for a multiple of four terms and entries; `stride` is the bytes of a row. Adds to what is there unless `fresh`. */
+@inline
+export function addTransposed(a: usize, rows: i32, stride: usize, b: usize, n: i32, out: usize, fresh: bool): void {
+  const outStride = <usize>n << 2;
+  const last = out + outStride;
+  for (; out < last; out += 16) {
+    let from = a;
+    let to = out;
+    let row = 0;
+    for (; row + 2 <= rows; row += 2) {
+      addDots2x4(from, stride, b, to, outStride, fresh);
+      from += stride << 1;
+      to += outStride << 1;
+    }
+    if (row < rows) addDots1x4(from, stride, b, to, fresh);
+    b += stride << 2;
+  }
+}
+
+@inline
+function addDots2x4(a: usize, stride: usize, b: usize, out: usize, outStride: usize, fresh: bool): void {
+  let c00 = f32x4.splat(0);
+  let c01 = c00;
+  let c02 = c00;
+  let c03 = c00;
+  let c10 = c00;
+  let c11 = c00;
+  let c12 = c00;
+  let c13 = c00;
+  const end = a + stride;
+  for (; a < end; a += 16) {
+    const x = v128.load(a);
+    const y = v128.load(a + stride);
+    const z0 = v128.load(b);
+    c00 = madd(x, z0, c00);
+    c10 = madd(y, z0, c10);
+    const z1 = v128.load(b + stride);
+    c01 = madd(x, z1, c01);
+    c11 = madd(y, z1, c11);
+    const z2 = v128.load(b + 2 * stride);
+    c02 = madd(x, z2, c02);
+    c12 = madd(y, z2, c12);
+    const z3 = v128.load(b + 3 * stride);
+    c03 = madd(x, z3, c03);
+    c13 = madd(y, z3, c13);
+    b += 16;
+  }
+  storeSums(out, sumLanes(c00, c01, c02, c03), fresh);
+  storeSums(out + outStride, sumLanes(c10, c11, c12, c13), fresh);
+}
+
+@inline
+function addDots1x4(a: usize, stride: usize, b: usize, out: usize, fresh: bool): void {
+  let c0 = f32x4.splat(0);
+  let c1 = c0;
+  let c2 = c0;
+  let c3 = c0;
+  const end = a + stride;
+  for (; a < end; a += 16) {
+    const x = v128.load(a);
+    c0 = madd(x, v128.load(b), c0);
+    c1 = madd(x, v128.load(b + stride), c1);
+    c2 = madd(x, v128.load(b + 2 * stride), c2);
+    c3 = madd(x, v128.load(b + 3 * stride), c3);
+    b += 16;
+  }
+  storeSums(out, sumLanes(c0, c1, c2, c3), fresh);
+}
+
+@inline
+function storeSums(out: usize, sums: v128, fresh: bool): void {
+  v128.store(out, fresh ? sums : f32x4.add(v128.load(out), sums));
 }
 
 @inline

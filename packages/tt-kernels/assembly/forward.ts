@@ -4,6 +4,7 @@ import { addOuter } from "./outer";
 import { Level } from "./plan";
 import { multiplyRows } from "./products";
 import { multiplyQuad } from "./quad";
+import { multiplyWide } from "./wide";
 
 /** Nodes whose products are computed before their rows are: few enough to stay in the first cache. */
 const BLOCK: u32 = 16;
@@ -40,7 +41,7 @@ export class Rows {
   extend: usize;
   level: Level;
   rowDigits: usize;
-  /** The last core: as it is if its slices have four columns and a rank that is a multiple of four, else transposed. */
+  /** The last core: as it is if rank and columns of its slices are multiples of four, else transposed. */
   slices: usize;
   /** Rows of a product. */
   left: u32;
@@ -114,6 +115,7 @@ function rowsOfNode(rows: Rows, node: u32, product: usize): void {
     const slice = rows.slices + <usize>load<u32>(rows.rowDigits + (<usize>u << 2)) * sliceBytes;
     const out = rows.rows + <usize>u * rowBytes;
     if (columns == 4 && (rank & 3) == 0) multiplyQuad(product, left, rank, slice, out);
+    else if (((columns | rank) & 3) == 0) multiplyWide(product, left, rank, slice, columns, out);
     else multiplyTransposed(product, left, rank, slice, columns, out);
   }
 }

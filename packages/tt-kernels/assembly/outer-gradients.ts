@@ -7,6 +7,7 @@ import { addOuter } from "./outer";
 import { Level } from "./plan";
 import { addQuadSum } from "./quad";
 import { column0, column1, column2, column3 } from "./transpose";
+import { addWideSum } from "./wide";
 
 /** Sums of the first core's slices: units are lanes. */
 @unmanaged
@@ -65,7 +66,7 @@ export class LastSums {
   /** Slices touched. */
   slices: u32;
   lanes: u32;
-  /** Sums [lanes, slices, columns · rank], each transposed unless it has four columns. */
+  /** Sums [lanes, slices, columns · rank], each transposed unless its columns are a multiple of four. */
   sums: usize;
 }
 
@@ -93,6 +94,7 @@ export function sumLast(args: usize, begin: i32, end: i32): void {
         const sum = sums + <usize>load<u32>(last.rowSegments + (<usize>u << 2)) * sliceBytes;
         // The factors are a column of the gradient: [left, columns]ᵀ · [left, rank].
         if (columns == 4) addQuadSum(sum, left, rank, product, last.rowGradients + <usize>u * rowBytes);
+        else if ((columns & 3) == 0) addWideSum(sum, left, rank, product, last.rowGradients + <usize>u * rowBytes, columns);
         else addOuter(sum, columns, rank, last.rowGradients + <usize>u * rowBytes, 4, <usize>columns << 2, left, product, false);
       }
     }

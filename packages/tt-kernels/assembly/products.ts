@@ -34,7 +34,7 @@ export function multiplyRows(pointers: usize, rows: i32, k: i32, b: usize, n: i3
 }
 
 @inline
-function tile2x16(a0: usize, a1: usize, k: i32, b: usize, stride: usize, out: usize): void {
+export function tile2x16(a0: usize, a1: usize, k: i32, b: usize, stride: usize, out: usize): void {
   let c00 = f32x4.splat(0);
   let c01 = c00;
   let c02 = c00;
@@ -75,7 +75,7 @@ function tile2x16(a0: usize, a1: usize, k: i32, b: usize, stride: usize, out: us
 }
 
 @inline
-function tile1x16(a: usize, k: i32, b: usize, stride: usize, out: usize): void {
+export function tile1x16(a: usize, k: i32, b: usize, stride: usize, out: usize): void {
   let c0 = f32x4.splat(0);
   let c1 = c0;
   let c2 = c0;
@@ -97,7 +97,7 @@ function tile1x16(a: usize, k: i32, b: usize, stride: usize, out: usize): void {
 }
 
 @inline
-function tile1x4(a: usize, k: i32, b: usize, stride: usize): v128 {
+export function tile1x4(a: usize, k: i32, b: usize, stride: usize): v128 {
   let sum = f32x4.splat(0);
   const end = a + (<usize>k << 2);
   while (a < end) {

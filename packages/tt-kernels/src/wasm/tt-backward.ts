@@ -170,8 +170,8 @@ export function* coreGradients(
   yield phase(tasks);
 
   const firstFinish = [levels[0].bucketDigits, firstSums, lanes, firstSlices, firstSize, 1, finishAt[0]];
-  // Sums of four columns are not transposed, as if they had one.
-  const [lastRank, lastColumns] = right[last] === 4 ? [lastSize, 1] : [rank[last], right[last]];
+  // Sums whose columns are a multiple of four are not transposed, as if they had one.
+  const [lastRank, lastColumns] = right[last] % 4 === 0 ? [lastSize, 1] : [rank[last], right[last]];
   const lastFinish = [batch.segmentDigits, lastSums, lanes, batch.segments, lastRank, lastColumns, finishAt[last]];
   yield phase([
     taskOf(kernels.finishSums, writeRecord(host, reserve, firstFinish), firstSlices, timeOf(0, 4 * lanes * firstSize)),

@@ -40,10 +40,9 @@ export function* computeProducts(
   const last = parameters.length - 1;
   const { levels } = batch;
   const lastCore = parameters[last];
-  // Slices of four columns are read as they lie.
-  const isQuad = right[last] === 4 && rank[last] % 4 === 0;
-  const slices = isQuad ? lastCore.weights.byteOffset : reserve(lastCore.weightBytes);
-  if (!isQuad) {
+  const liesReady = right[last] % 4 === 0 && rank[last] % 4 === 0;
+  const slices = liesReady ? lastCore.weights.byteOffset : reserve(lastCore.weightBytes);
+  if (!liesReady) {
     const transpose = [batch.segmentDigits, lastCore.weights.byteOffset, rank[last], right[last], slices];
     const perSlice = timeOf(0, 4 * lastCore.sliceSize);
     yield {
