@@ -66,8 +66,12 @@ function sliceRows(
   slice: usize,
   kind: u32,
 ): void {
+  if (count == 1) {
+    oneTerm(load<u32>(pointers), first, last, gradients, stride, finish, slice, kind);
+    return;
+  }
   if (count == 2) {
-    rowsOfNode(pointers, first, last, gradients, stride, finish, slice, kind);
+    twoTerms(pointers, first, last, gradients, stride, finish, slice, kind);
     return;
   }
   let row = first;
@@ -90,12 +94,55 @@ function sliceRows(
   if (row < last) rowEdge(pointers, count, <usize>row << 2, gradients, stride, 0, finish, slice + <usize>row * stride);
 }
 
+/** A slice that one node of one row meets. The gradient of 32 columns stays in registers while the rows pass by. */
+@inline
+function oneTerm(product: usize, first: u32, last: u32, b: usize, stride: usize, finish: Finish, slice: usize, kind: u32): void {
+  const begin = product + (<usize>first << 2);
+  const end = product + (<usize>last << 2);
+  const rate = f32x4.splat(finish.rate);
+  const eps = f32x4.splat(finish.eps);
+  const scale = f32x4.splat(finish.scale);
+  const state = finish.state - finish.target;
+  let column: usize = 0;
+  for (; column + 128 <= stride; column += 128) {
+    const b0 = v128.load(b + column);
+    const b1 = v128.load(b + column, 16);
+    const b2 = v128.load(b + column, 32);
+    const b3 = v128.load(b + column, 48);
+    const b4 = v128.load(b + column, 64);
+    const b5 = v128.load(b + column, 80);
+    const b6 = v128.load(b + column, 96);
+    const b7 = v128.load(b + column, 112);
+    let at = finish.target + slice + <usize>first * stride + column;
+    for (let factor = begin; factor < end; factor += 4) {
+      const x = splat(factor);
+      finishAt(kind, at, at + state, rate, eps, scale, f32x4.mul(x, b0));
+      finishAt(kind, at + 16, at + 16 + state, rate, eps, scale, f32x4.mul(x, b1));
+      finishAt(kind, at + 32, at + 32 + state, rate, eps, scale, f32x4.mul(x, b2));
+      finishAt(kind, at + 48, at + 48 + state, rate, eps, scale, f32x4.mul(x, b3));
+      finishAt(kind, at + 64, at + 64 + state, rate, eps, scale, f32x4.mul(x, b4));
+      finishAt(kind, at + 80, at + 80 + state, rate, eps, scale, f32x4.mul(x, b5));
+      finishAt(kind, at + 96, at + 96 + state, rate, eps, scale, f32x4.mul(x, b6));
+      finishAt(kind, at + 112, at + 112 + state, rate, eps, scale, f32x4.mul(x, b7));
+      at += stride;
+    }
+  }
+  if (column == stride) return;
+  for (let row = first; row < last; row++) {
+    const x = splat(product + (<usize>row << 2));
+    const offset = slice + <usize>row * stride;
+    let at = column;
+    for (; at + 16 <= stride; at += 16) finish4(finish, offset + at, f32x4.mul(x, v128.load(b + at)));
+    for (; at < stride; at += 4) finish1(finish, offset + at, f32x4.extract_lane(x, 0) * load<f32>(b + at));
+  }
+}
+
 /**
- * A slice that one node of two rows meets, as most do in small batches. The gradient of 16 columns stays in registers while the
- * rows pass by, so that little is done beside the reading and writing of the slice.
+ * A slice that one node of two rows meets, or two nodes of one, as most do in small batches. The gradient of 16 columns stays in
+ * registers while the rows pass by, so that little is done beside the reading and writing of the slice.
  */
 @inline
-function rowsOfNode(pointers: usize, first: u32, last: u32, b: usize, stride: usize, finish: Finish, slice: usize, kind: u32): void {
+function twoTerms(pointers: usize, first: u32, last: u32, b: usize, stride: usize, finish: Finish, slice: usize, kind: u32): void {
   const p = <usize>load<u32>(pointers);
   const between = <usize>load<u32>(pointers, 4) - p;
   const begin = p + (<usize>first << 2);

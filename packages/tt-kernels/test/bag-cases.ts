@@ -75,6 +75,31 @@ export const SHAPES: readonly TTShape[] = (
       [3, 1, 4],
       [16, 8],
     ],
+    [
+      [17, 5, 13],
+      [1, 2, 8],
+      [16, 16],
+    ],
+    [
+      [5, 7, 3],
+      [3, 1, 16],
+      [8, 12],
+    ],
+    [
+      [7, 11, 5],
+      [1, 3, 12],
+      [5, 8],
+    ],
+    [
+      [7, 11],
+      [2, 20],
+      [4],
+    ],
+    [
+      [37, 2, 7],
+      [1, 1, 8],
+      [32, 3],
+    ],
   ] as const
 ).map(([rowShape, columnShape, ranks]) => {
   const [rows, embeddingDim] = [rowShape, columnShape].map((extents) => extents.reduce((a: number, b) => a * b, 1));
