@@ -6,10 +6,10 @@ import { TABLE } from "./table.ts";
 /** So small that hundreds of updates by the same gradient leave finite numbers; the work does not depend on it. */
 const RULE: UpdateRule = { kind: "sgd", learningRate: 1e-6 };
 
-/** Shape of the table in TT format. */
-export function tableShape(ranks: number): TTShape {
+/** Shape of the table in TT format, its columns split as in the paper unless said otherwise. */
+export function tableShape(ranks: number, columnShape: readonly number[] = [2, 2, 4]): TTShape {
   const { rows, embeddingDim } = TABLE;
-  return createTTShape({ numEmbeddings: rows, embeddingDim, rowShape: [200, 220, 250], columnShape: [2, 2, 4], ranks });
+  return createTTShape({ numEmbeddings: rows, embeddingDim, rowShape: [200, 220, 250], columnShape, ranks });
 }
 
 /** Variance-matched random cores, always the same. */

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createRng, type Rng, Runtime } from "@tt-rec/tensor";
 import { quantile } from "@tt-rec/testing";
 import { CachedTTEmbeddingBag } from "@tt-rec/tt-cache";
@@ -5,8 +8,9 @@ import type { Bags, EmbeddingBag } from "@tt-rec/tt-kernels";
 import { lookupCall, randomCores, tableShape } from "../../common/lookup-call.ts";
 import { TABLE } from "../../common/table.ts";
 import type { FigureContext, Measurement } from "../harness/figure.ts";
-import { cpuTimes, interleave, quotients } from "../harness/interleave.ts";
+import { type Case, cpuTimes, interleave, quotients } from "../harness/interleave.ts";
 import { denseTable, ttTable } from "../harness/lookup-bags.ts";
+import { TorchEmbeddingBag } from "./torch-embedding-bag.ts";
 
 const BATCH = 2048;
 /**
@@ -22,42 +26,75 @@ const APART = Math.floor(TABLE.rows / CACHE_ROWS);
 const RANKS = { tiny: [16], quick: [16, 32], full: [8, 16, 32, 64] } as const;
 const HIT_RATES = {
   tiny: [0, 0.9],
-  quick: [0, 0.5, 0.7, 0.8, 0.9, 0.95, 1],
+  quick: [0, 0.3, 0.5, 0.7, 0.8, 0.85, 0.9, 0.95, 1],
   full: [0, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.98, 1],
 } as const;
+/** The columns as the paper splits them, and a split with fewer multiplications that learns as well. */
+const COLUMNS = [
+  [2, 2, 4],
+  [1, 2, 8],
+];
+/** What PyTorch's bag is called. */
+const TORCH = "PyTorch";
 /** Steps between refreshes that none reaches. */
 const NEVER = 2 ** 31;
 
-/** Step times of a cached bag at given hit rates, beside the uncompressed bag and the TT bag without a cache on the same ids. */
+/** Step times of cached bags at given hit rates, beside uncompressed bags, ours and PyTorch's, and TT bags without a cache on the same ids. */
 export async function* crossover(context: FigureContext): AsyncGenerator<Measurement> {
   const runtime = await Runtime.create({ threads: 1 });
   const bags = new Map<string, EmbeddingBag>([["uncompressed", denseTable(runtime)]]);
   for (const ranks of RANKS[context.mode]) {
     bags.set(`TT, R = ${ranks}`, ttTable(runtime, ranks));
-    bags.set(`cached, R = ${ranks}`, await filledBag(runtime, ranks));
-  }
-  for (const hitRate of HIT_RATES[context.mode]) {
-    const batches = drawAt(hitRate, createRng(context.seed));
-    const cases = new Map([...bags].map(([name, bag]) => [name, lookupCall(runtime, bag, batches, "step")] as const));
-    const samples = await interleave(cases, context);
-    const dense = cpuTimes(samples.get("uncompressed"));
-    for (const name of bags.keys()) {
-      const times = cpuTimes(samples.get(name));
-      yield {
-        id: `crossover/${name.replaceAll(" ", "")}/H${Math.round(100 * hitRate)}`,
-        case: { part: "crossover", name, hitRate, batchSize: BATCH, cacheRows: CACHE_ROWS, threads: 1 },
-        ...{ engine: runtime.kernels.engine, phase: "step", unit: "ms", values: times },
-        also: { timesSlower: quantile(quotients(times, dense), 0.5) },
-        data: `one id a bag, ${BATCH} bags, in a table of 10,131,227 × 16; the given share of ids uniform over ${CACHE_ROWS} cached rows all over the table, the others uniform over all; ${BATCHES} batches by the share of ids that are not cached, at most ${MOST_BATCHES}`,
-      };
+    for (const columns of COLUMNS) {
+      const name = columns[0] === 1 ? `cached, R = ${ranks}, columns ${columns.join(" x ")}` : `cached, R = ${ranks}`;
+      bags.set(name, await filledBag(runtime, ranks, columns));
     }
+  }
+  const folder = mkdtempSync(join(tmpdir(), "tt-rec-crossover-"));
+  const torch = await TorchEmbeddingBag.start(folder);
+  if (torch === undefined) context.progress("no PyTorch here: its bag is left out");
+  try {
+    for (const hitRate of HIT_RATES[context.mode]) yield* timesAt(hitRate, runtime, bags, torch, context);
+  } finally {
+    await torch?.close();
+    rmSync(folder, { recursive: true });
   }
   await runtime.close();
 }
 
+async function* timesAt(
+  hitRate: number,
+  runtime: Runtime,
+  bags: ReadonlyMap<string, EmbeddingBag>,
+  torch: TorchEmbeddingBag | undefined,
+  context: FigureContext,
+): AsyncGenerator<Measurement> {
+  const batches = drawAt(hitRate, createRng(context.seed));
+  const cases = new Map<string, Case>();
+  for (const [name, bag] of bags) cases.set(name, lookupCall(runtime, bag, batches, "step"));
+  await torch?.load(batches);
+  if (torch !== undefined) cases.set(TORCH, torch);
+  const samples = await interleave(cases, context);
+  const dense = cpuTimes(samples.get("uncompressed"));
+  const rival = cpuTimes(samples.get(TORCH));
+  for (const name of cases.keys()) {
+    const times = cpuTimes(samples.get(name));
+    yield {
+      id: `crossover/${name.replaceAll(/[ ,]/g, "")}/H${Math.round(100 * hitRate)}`,
+      case: { part: "crossover", name, hitRate, batchSize: BATCH, cacheRows: CACHE_ROWS, threads: 1 },
+      ...{ engine: name === TORCH ? "PyTorch" : runtime.kernels.engine, phase: "step", unit: "ms", values: times },
+      also: {
+        timesSlower: quantile(quotients(times, dense), 0.5),
+        ...(torch && { timesTorch: quantile(quotients(times, rival), 0.5) }),
+      },
+      data: `one id a bag, ${BATCH} bags, in a table of 10,131,227 × 16; the given share of ids uniform over ${CACHE_ROWS} cached rows all over the table, the others uniform over all; ${BATCHES} batches by the share of ids that are not cached, at most ${MOST_BATCHES}`,
+    };
+  }
+}
+
 /** A cached bag that holds the hot rows. */
-async function filledBag(runtime: Runtime, ranks: number): Promise<CachedTTEmbeddingBag> {
-  const shape = tableShape(ranks);
+async function filledBag(runtime: Runtime, ranks: number, columns: readonly number[]): Promise<CachedTTEmbeddingBag> {
+  const shape = tableShape(ranks, columns);
   const schedule = { warmupSteps: 1, refreshEvery: NEVER };
   const bag = new CachedTTEmbeddingBag(runtime, { shape, cores: randomCores(shape), cacheRows: CACHE_ROWS, ...schedule });
   const indices = Uint32Array.from({ length: CACHE_ROWS }, (_, i) => i * APART);

@@ -8,12 +8,15 @@ const EFFORT: Readonly<Record<Mode, { readonly rounds: number; readonly budgetMs
   full: { rounds: 7, budgetMs: 500 },
 };
 
+/** A case: what is called and timed, or what times itself, such as another process. */
+export type Case = (() => unknown) | { readonly time: (budgetMs: number) => Promise<Sample> };
+
 /**
  * Times cases in turn, round by round, so that a machine whose speed drifts treats them alike; a first round warms up. Gives the
  * samples of each case by its name.
  */
 export async function interleave(
-  cases: ReadonlyMap<string, () => unknown>,
+  cases: ReadonlyMap<string, Case>,
   { mode, progress }: FigureContext,
 ): Promise<Map<string, Sample[]>> {
   const { rounds, budgetMs } = EFFORT[mode];
@@ -22,7 +25,8 @@ export async function interleave(
   for (let round = 0; round <= rounds; round++) {
     // Each round begins at another end: who comes first, and after whom, has its price.
     for (const [name, run] of round % 2 === 0 ? names : names.toReversed()) {
-      const sample = await timed(run, round === 0 ? budgetMs / 3 : budgetMs);
+      const budget = round === 0 ? budgetMs / 3 : budgetMs;
+      const sample = await (typeof run === "function" ? timed(run, budget) : run.time(budget));
       if (round > 0) samples.get(name)?.push(sample);
     }
     progress(round === 0 ? `warmed up ${names.length} cases` : `round ${round} of ${rounds}`);
