@@ -2,7 +2,8 @@
  * What models learn, and how fast, with caches of hot rows in front of TT tables: no cache, the paper's policy, the reference's and
  * those of this project, on real data sets and on a generated log with the tables of Criteo Kaggle in full size.
  *
- * `npm run bench:cache -- [--set NAME]… [--variant NAME]… [--seeds N] [--dim D] [--timing] [--data FOLDER] [--json FILE]`
+ * `npm run bench:cache -- [--set NAME]… [--variant NAME]… [--seeds N] [--dim D] [--ranks R] [--columns q1,q2,q3] [--timing]
+ * [--data FOLDER] [--json FILE]`
  */
 import { appendFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -28,6 +29,8 @@ const { values } = parseArgs({
     variant: { type: "string", multiple: true },
     seeds: { type: "string", default: "3" },
     dim: { type: "string", default: "16" },
+    ranks: { type: "string" },
+    columns: { type: "string" },
     timing: { type: "boolean", default: false },
     data: { type: "string" },
     json: { type: "string" },
@@ -58,6 +61,16 @@ function ofDimension(task: Task, embeddingDim: number): Task {
     name: `${task.name}-D${embeddingDim}`,
     embeddingDim,
     bottomMlp: [...task.bottomMlp.slice(0, -1), embeddingDim],
+  };
+}
+
+/** A task whose TT tables have other ranks, or other factors of their columns. */
+function ofTables(task: Task, ranks: string | undefined, columns: string | undefined): Task {
+  return {
+    ...task,
+    name: [task.name, ranks && `R${ranks}`, columns?.replaceAll(",", "x")].filter(Boolean).join("-"),
+    ttRanks: Number(ranks ?? task.ttRanks),
+    ...(columns && { columnShape: columns.split(",").map(Number) }),
   };
 }
 
@@ -99,7 +112,7 @@ try {
       console.error(`${name} is skipped: there is no ${FILES[name]} in ${data}`);
       continue;
     }
-    const task = ofDimension(await MAKERS[name](), Number(values.dim));
+    const task = ofTables(ofDimension(await MAKERS[name](), Number(values.dim)), values.ranks, values.columns);
     for (let round = 1; round <= (values.timing ? TIMED_ROUNDS : Number(values.seeds)); round++) {
       for (const choice of choicesOf(task)) {
         const id = `cache-training/${task.name}/${(choice?.variant.name ?? "none").replaceAll(/,? /g, "-")}${choice ? `/${choice.share}` : ""}/seed${round}`;

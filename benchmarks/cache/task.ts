@@ -16,6 +16,8 @@ export interface Task {
   /** How many of the largest tables are TT tables, and their ranks. */
   readonly ttTables: number;
   readonly ttRanks: number;
+  /** Column factors of the TT tables, if not the default ones. */
+  readonly columnShape?: readonly number[];
   readonly optimizer: OptimizerConfig;
   readonly batchSize: number;
   readonly epochs: number;

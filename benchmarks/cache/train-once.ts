@@ -120,12 +120,16 @@ function configOf({
   topMlp,
   ttTables,
   ttRanks,
+  columnShape,
 }: Task): DlrmConfig {
   const plan = planCompression({ embeddingDim, numEmbeddings: cardinalities, tables: ttTables, ranks: ttRanks });
   const tables = plan.tables.map(({ index, numEmbeddings, shape }) => ({
     name: tableNames[index],
     numEmbeddings,
-    embedding: shape === undefined ? ({ kind: "dense" } as const) : ({ kind: "tt", ranks: ttRanks } as const),
+    embedding:
+      shape === undefined
+        ? ({ kind: "dense" } as const)
+        : ({ kind: "tt", ranks: ttRanks, ...(columnShape && { columnShape }) } as const),
   }));
   return { denseFeatures, embeddingDim, bottomMlp, topMlp, tables };
 }
