@@ -3,7 +3,7 @@
 // Level k holds the distinct digits (i_0 … i_k) of the batch, its nodes; the last level holds the rows. Nodes of an inner
 // level are numbered by their own digit first, then by their parent, so that those that multiply by one core slice lie
 // together: a bucket. Rows are numbered by their parent, so that those that extend one prefix lie together.
-import { bitsBelow, sortPairs } from "./radix-sort";
+import { bitsBelow, COUNTER_BYTES, sortPairs } from "./radix-sort";
 
 /** Stands for the slot of a position that has none: no table has so many rows. */
 export const NO_ROW: u32 = 0xffffffff;
@@ -81,7 +81,10 @@ export function planTT(args: usize, _begin: i32, _end: i32): void {
   const sorted = sortPairs(plan.pairs, plan.spare, n, bits, plan.counters);
   const keys = groupRows(plan, sorted, sorted == plan.pairs ? plan.spare : plan.pairs);
   let nodeKeys = groupPrefixes(plan, keys);
-  for (let k = <i32>plan.depth - 2; k > 0; k--) nodeKeys = linkParents(plan, k, nodeKeys);
+  for (let k = <i32>plan.depth - 2; k > 0; k--) {
+    const isDigit = k == 1 && levelAt(plan.levels, 1).below <= MOST_COUNTED;
+    nodeKeys = isDigit ? linkDigits(plan, nodeKeys) : linkParents(plan, k, nodeKeys);
+  }
   const first = levelAt(plan.levels, 0);
   // At level 0 a node is a digit.
   findBuckets(first, nodeKeys);
@@ -239,6 +242,29 @@ function groupPrefixes(plan: Plan, keys: usize): usize {
   return keys;
 }
 
+/** Most digits that are numbered by marking those that occur: the counters of a sort have room for so many. */
+const MOST_COUNTED: u32 = COUNTER_BYTES >> 2;
+
+/** `linkParents` of level 1, whose parents' keys are digits: no sort is needed to number them. */
+function linkDigits(plan: Plan, keys: usize): usize {
+  const level = levelAt(plan.levels, 1);
+  const above = levelAt(plan.levels, 0);
+  const count = level.count;
+  const below = level.below;
+  const parents = level.parents;
+  for (let node: u32 = 0; node < count; node++) {
+    const at = <usize>node << 2;
+    const key = load<u32>(keys + at);
+    const digit = key / below;
+    store<u32>(keys + at, digit);
+    store<u32>(parents + at, key - digit * below);
+  }
+  findBuckets(level, keys);
+  const parentKeys = keys == plan.pairs ? plan.spare : plan.pairs;
+  above.count = numberDigits(parents, count, below, plan.counters, parentKeys, parents);
+  return parentKeys;
+}
+
 /** Splits the keys of level k into digit and parent key, numbers the distinct parents, and returns their keys. */
 function linkParents(plan: Plan, k: i32, keys: usize): usize {
   const level = levelAt(plan.levels, k);
@@ -300,24 +326,29 @@ function findBuckets(level: Level, digits: usize): void {
 
 /** Numbers the distinct last digits in rising order. */
 function numberLastDigits(plan: Plan): void {
-  const rows = plan.uniqueRows;
-  const extent = plan.lastExtent;
-  const digits = plan.rowDigits;
-  const segmentOf = plan.spare;
-  memory.fill(segmentOf, 0, <usize>extent << 2);
-  for (let u: u32 = 0; u < rows; u++) store<u32>(segmentOf + (<usize>load<u32>(digits + (<usize>u << 2)) << 2), 1);
-  let segment: u32 = 0;
+  plan.segments = numberDigits(plan.rowDigits, plan.uniqueRows, plan.lastExtent, plan.spare, plan.segmentDigits, plan.rowSegments);
+}
+
+/**
+ * Numbers the distinct ones of some digits [count] in rising order: lists them, with room for one more, and writes the number of each
+ * place, which may be over the digits. Returns how many there are. `marks` has room for all digits below `extent`.
+ */
+function numberDigits(digits: usize, count: u32, extent: u32, marks: usize, listed: usize, numbers: usize): u32 {
+  if (count == 0) return 0;
+  memory.fill(marks, 0, <usize>extent << 2);
+  for (let i: u32 = 0; i < count; i++) store<u32>(marks + (<usize>load<u32>(digits + (<usize>i << 2)) << 2), 1);
+  let distinct: u32 = 0;
   for (let digit: u32 = 0; digit < extent; digit++) {
-    const at = segmentOf + (<usize>digit << 2);
+    const at = marks + (<usize>digit << 2);
     const occurs = load<u32>(at);
     // Written whether it occurs or not, which cannot be predicted, and overwritten by the next.
-    store<u32>(plan.segmentDigits + (<usize>segment << 2), digit);
-    store<u32>(at, segment);
-    segment += occurs;
+    store<u32>(listed + (<usize>distinct << 2), digit);
+    store<u32>(at, distinct);
+    distinct += occurs;
   }
-  plan.segments = segment;
-  for (let u: u32 = 0; u < rows; u++) {
-    const at = <usize>u << 2;
-    store<u32>(plan.rowSegments + at, load<u32>(segmentOf + (<usize>load<u32>(digits + at) << 2)));
+  for (let i: u32 = 0; i < count; i++) {
+    const at = <usize>i << 2;
+    store<u32>(numbers + at, load<u32>(marks + (<usize>load<u32>(digits + at) << 2)));
   }
+  return distinct;
 }
