@@ -3,8 +3,8 @@
 /** Widest digit of a pass. */
 const WIDE: i32 = 12;
 
-/** Bytes of counters that a sort may need: three digits of 12 bits, or more that are narrower. */
-export const COUNTER_BYTES: i32 = 3 * (1 << WIDE) * 4;
+/** Bytes of counters that a sort may need: those of the widest digit. */
+export const COUNTER_BYTES: i32 = (1 << WIDE) * 4;
 
 /**
  * The number of passes that is cheapest. Wider digits need fewer, but clearing and summing their counters costs more than a
@@ -29,43 +29,45 @@ export function sortPairs(a: usize, b: usize, n: i32, bits: i32, counters: usize
   const passes = bestPasses(n, bits);
   const width = (bits + passes - 1) / passes;
   const bytes = <usize>4 << width;
-  const mask = (1 << width) - 1;
-  memory.fill(counters, 0, bytes * passes);
-  const end = a + (<usize>n << 3);
-  for (let at = a; at < end; at += 8) {
-    let key = load<u32>(at, 4);
-    let table = counters;
-    for (let pass = 0; pass < passes; pass++) {
-      const counter = table + (<usize>(key & mask) << 2);
-      store<u32>(counter, load<u32>(counter) + 1);
-      key >>= width;
-      table += bytes;
-    }
-  }
   let from = a;
   let to = b;
-  for (let pass = 0; pass < passes; pass++) {
-    const table = counters + bytes * pass;
+  for (let shift = 32; shift < 32 + passes * width; shift += width) {
+    countDigits(from, n, shift, width, counters);
     let sum: u32 = 0;
-    for (let at = table; at < table + bytes; at += 4) {
+    for (let at = counters; at < counters + bytes; at += 4) {
       const count = load<u32>(at);
       store<u32>(at, sum);
       sum += count;
     }
-    const shift = 32 + <u64>(pass * width);
-    const stop = from + (<usize>n << 3);
-    for (let at = from; at < stop; at += 8) {
-      const pair = load<u64>(at);
-      const counter = table + (<usize>((<u32>(pair >> shift)) & mask) << 2);
-      const place = load<u32>(counter);
-      store<u32>(counter, place + 1);
-      store<u64>(to + (<usize>place << 3), pair);
-    }
+    moveByDigit(from, n, shift, width, counters, to);
     const last = from;
     from = to;
     to = last;
   }
   return from;
+}
+
+function countDigits(from: usize, n: i32, shift: i32, width: i32, counters: usize): void {
+  const bytes = <usize>4 << width;
+  const mask = (1 << width) - 1;
+  memory.fill(counters, 0, bytes);
+  const stop = from + (<usize>n << 3);
+  for (; from < stop; from += 8) {
+    const counter = counters + (<usize>(<u32>(load<u64>(from) >> <u64>shift) & mask) << 2);
+    store<u32>(counter, load<u32>(counter) + 1);
+  }
+}
+
+function moveByDigit(from: usize, n: i32, shift: i32, width: i32, counters: usize, to: usize): void {
+  const mask = (1 << width) - 1;
+  const stop = from + (<usize>n << 3);
+  for (; from < stop; from += 8) {
+    const pair = load<u64>(from);
+    const counter = counters + (<usize>(<u32>(pair >> <u64>shift) & mask) << 2);
+    const place = load<u32>(counter);
+    store<u32>(counter, place + 1);
+    store<u64>(to + (<usize>place << 3), pair);
+  }
 }
 
 /** Bits of the largest key below `extent`. */

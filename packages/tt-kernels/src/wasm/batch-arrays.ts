@@ -2,7 +2,7 @@ import type { KernelHost } from "@tt-rec/tensor";
 import type { Lookup } from "../lookup/lookup.ts";
 
 /** Bytes of counters for a radix sort, as the kernel declares them. */
-export const COUNTER_BYTES: number = 3 * 4 * 2 ** 12;
+export const COUNTER_BYTES: number = 4 * 2 ** 12;
 
 /** Reserves bytes and returns their offset: in a step's scratch memory, or in a call's workspace. */
 export type Reserve = (byteLength: number) => number;
