@@ -17,13 +17,16 @@ export const NEVER: number = 2 ** 31;
 const rng = createRng(11);
 const normals = Float32Array.from({ length: BATCH_SIZE * DIM }, rng.normal);
 
-/** Shape and cores of the table at a rank. */
-export function tableOf(ranks: number): { readonly shape: TTShape; readonly cores: Float32Array[] } {
+/** Shape and cores of the table at a rank, its columns split as in the paper unless said otherwise. */
+export function tableOf(
+  ranks: number,
+  columnShape: readonly number[] = [2, 2, 4],
+): { readonly shape: TTShape; readonly cores: Float32Array[] } {
   const shape = createTTShape({
     numEmbeddings: ROWS,
     embeddingDim: DIM,
     rowShape: [200, 220, 250],
-    columnShape: [2, 2, 4],
+    columnShape,
     ranks,
   });
   return { shape, cores: initializeCores(shape, createRng(2021), { kind: "sampled-gaussian", scaling: "variance-matched" }) };

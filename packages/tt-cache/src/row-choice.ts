@@ -131,11 +131,9 @@ function redo<T>(pieces: number, begin: () => SpreadWork<T>): SpreadWork<T> {
   return work;
 }
 
+/** By methods of arrays, which are quick however seldom they run; a loop that runs once a refresh is compiled late. */
 function heldIds({ ids }: Slots): Uint32Array {
-  const held = new Uint32Array(ids.length);
-  let size = 0;
-  for (let slot = 0; slot < ids.length; slot++) if (ids[slot] !== NO_ROW) held[size++] = ids[slot];
-  return held.subarray(0, size);
+  return ids.includes(NO_ROW) ? ids.filter((id) => id !== NO_ROW) : ids.slice();
 }
 
 function* planRows({ policy, candidates }: ChoiceBasis, slots: Slots, rows: Uint32Array): SpreadWork<ChosenRows> {
