@@ -5,9 +5,9 @@ import { CachedTTEmbeddingBag, type CachePolicyName } from "../src/index.ts";
 import { batchesOf, ROWS, step, tableOf, WORKLOAD } from "./steps.ts";
 import { drawTrace } from "./traces.ts";
 
-const STEPS = 3000;
-/** Steps that are not counted: in the first refreshes the JavaScript engine still compiles. */
-const WARMUP = 1000;
+const STEPS = 6000;
+/** Steps that are not counted: in the first refreshes, of which a small cache has one in 50 steps, the engine still compiles. */
+const WARMUP = 3000;
 /** A large cache needs more steps to choose its rows and to take them. */
 const refreshEvery = (cacheRows: number): number => Math.max(50, Math.round(cacheRows / 500));
 const BATCH = 2048;
