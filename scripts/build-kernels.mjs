@@ -9,7 +9,10 @@ import { fileURLToPath } from "node:url";
 const PACKAGES = fileURLToPath(new URL("../packages/", import.meta.url));
 const SELF = fileURLToPath(import.meta.url);
 
-/** Memory comes from the runtime, shared; kernels neither allocate nor check, and never touch its first KiB. */
+/**
+ * Memory comes from the runtime, shared; kernels neither allocate nor check, and never touch its first KiB. Not `-O3`: it joins the arms
+ * of an `if` that differ in constants only, and what was a constant of a loop becomes a variable.
+ */
 const FLAGS = [
   ...["-O2", "--noAssert", "--runtime", "stub", "--importMemory", "--sharedMemory"],
   ...["--initialMemory", "1", "--maximumMemory", "65536", "--memoryBase", "1024"],
