@@ -5,7 +5,7 @@ import { madd, splat, sumLanes } from "./simd";
 /** The rows of `a` times the rows of `b`; each follows its predecessor. */
 @inline
 export function multiplyTransposed(a: usize, rows: i32, k: i32, b: usize, n: i32, out: usize): void {
-  if (k == 32 && ((rows & 1) | (n & 3)) == 0) multiply32(a, rows, b, n, out);
+  if (k == 32 && (n & 3) == 0) multiply32(a, rows, b, n, out);
   else if (((k | n) & 3) == 0) addTransposed(a, rows, <usize>k << 2, b, n, out, true);
   else multiplyBy(a, rows, k, b, n, out);
 }
@@ -13,15 +13,19 @@ export function multiplyTransposed(a: usize, rows: i32, k: i32, b: usize, n: i32
 /** Products of 32 terms, as of rank 16 with two columns. Distances between rows are constants of the instructions. */
 function multiply32(a: usize, rows: i32, b: usize, n: i32, out: usize): void {
   const outStride = <usize>n << 2;
-  const end = a + (<usize>rows << 7);
-  for (; a < end; a += 256) {
-    const last = b + (<usize>n << 7);
+  const last = b + (<usize>n << 7);
+  for (const end = a + (<usize>(rows >> 1) << 8); a < end; a += 256) {
     let to = out;
     for (let panel = b; panel < last; panel += 512) {
       dot2x4of32(a, panel, to, outStride);
       to += 16;
     }
     out += outStride << 1;
+  }
+  if ((rows & 1) == 0) return;
+  for (; b < last; b += 512) {
+    addDots1x4(a, 128, b, out, true);
+    out += 16;
   }
 }
 
@@ -127,7 +131,7 @@ function addDots1x4(a: usize, stride: usize, b: usize, out: usize, fresh: bool):
 }
 
 @inline
-function storeSums(out: usize, sums: v128, fresh: bool): void {
+export function storeSums(out: usize, sums: v128, fresh: bool): void {
   v128.store(out, fresh ? sums : f32x4.add(v128.load(out), sums));
 }
 

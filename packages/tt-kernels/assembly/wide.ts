@@ -1,7 +1,7 @@
 // The last core where its slices have eight columns or another multiple of four, and are read as they lie; those of four are in `quad`.
-import { addTransposed } from "./dots";
+import { addTransposed, storeSums } from "./dots";
 import { tile1x16, tile1x4, tile2x16 } from "./products";
-import { madd, splat } from "./simd";
+import { madd, splat, sumLanes } from "./simd";
 
 /** A product [left, rank] times a slice [rank, columns]. */
 @inline
@@ -76,9 +76,47 @@ function tile2x8(a0: usize, a1: usize, k: u32, b: usize, stride: usize, out: usi
 /** out [left, rank] (+)= gradient [left, columns] · sliceᵀ, for a rank that is a multiple of four. */
 @inline
 export function addWideShare(out: usize, left: u32, rank: u32, gradient: usize, columns: u32, slice: usize, fresh: bool): void {
-  if (columns == 8) addTransposed(gradient, left, 32, slice, rank, out, fresh);
+  if (columns == 8) addShareOf8(out, left, rank, gradient, slice, fresh);
   else if (columns == 16) addTransposed(gradient, left, 64, slice, rank, out, fresh);
   else addTransposed(gradient, left, <usize>columns << 2, slice, rank, out, fresh);
+}
+
+/** Eight columns: the rows of the gradient stay in registers while the slice passes by. */
+@inline
+function addShareOf8(out: usize, left: u32, rank: u32, gradient: usize, slice: usize, fresh: bool): void {
+  const stride = <usize>rank << 2;
+  const end = slice + ((<usize>rank << 3) << 2);
+  let row: u32 = 0;
+  for (; row + 2 <= left; row += 2) {
+    const x0 = v128.load(gradient);
+    const x1 = v128.load(gradient, 16);
+    const y0 = v128.load(gradient, 32);
+    const y1 = v128.load(gradient, 48);
+    let to = out;
+    for (let from = slice; from < end; from += 128) {
+      const a0 = v128.load(from);
+      const a1 = v128.load(from, 16);
+      const b0 = v128.load(from, 32);
+      const b1 = v128.load(from, 48);
+      const c0 = v128.load(from, 64);
+      const c1 = v128.load(from, 80);
+      const d0 = v128.load(from, 96);
+      const d1 = v128.load(from, 112);
+      storeSums(to, sumLanes(dot8(x0, x1, a0, a1), dot8(x0, x1, b0, b1), dot8(x0, x1, c0, c1), dot8(x0, x1, d0, d1)), fresh);
+      const sums = sumLanes(dot8(y0, y1, a0, a1), dot8(y0, y1, b0, b1), dot8(y0, y1, c0, c1), dot8(y0, y1, d0, d1));
+      storeSums(to + stride, sums, fresh);
+      to += 16;
+    }
+    gradient += 64;
+    out += stride << 1;
+  }
+  if (row < left) addTransposed(gradient, 1, 32, slice, rank, out, fresh);
+}
+
+/** Four lanes whose sum is the product of two rows of eight. */
+@inline
+function dot8(x0: v128, x1: v128, a0: v128, a1: v128): v128 {
+  return madd(x1, a1, f32x4.mul(x0, a0));
 }
 
 /** sum [rank, columns] += productᵀ · gradient, with the product [left, rank] and the gradient [left, columns]. */
