@@ -85,19 +85,21 @@ export function probeRows(args: usize, _begin: i32, _end: i32): void {
   if (probe.accesses != 0) countAccesses(probe.laid, probe.hits, probe.slots, probe.accesses);
 }
 
-/** Whether an id is cached cannot be predicted, so but for long searches there is no branch. */
+/**
+ * Whether an id is cached cannot be predicted, so but for long searches there is no branch: two pairs are compared at once with the id
+ * and with what marks a free one, and the first that is either has the slot.
+ */
 function findSlots(ids: usize, end: usize, slots: usize, table: usize, mask: usize): void {
+  const free = v128(0, 0, 0, 0, -1, -1, -1, -1, 0, 0, 0, 0, -1, -1, -1, -1);
   for (; ids < end; ids += 4) {
-    const id = load<u32>(ids);
-    let entry = <usize>load<u32>(slots);
-    const first = load<u64>(table + entry);
-    const endsAtFirst = <i32>(<u32>first == id) | <i32>(<u32>(first >> 32) == NO_ROW);
-    let pair = select<u64>(first, load<u64>(table + entry, 8), endsAtFirst);
-    while (<i32>(<u32>pair != id) & <i32>(<u32>(pair >> 32) != NO_ROW)) {
-      entry = (entry + 8) & mask;
-      pair = load<u64>(table + entry);
+    const wanted = v128.or(v128.load32_splat(ids), free);
+    let pairs = table + <usize>load<u32>(slots);
+    let ends = i32x4.bitmask(i32x4.eq(v128.load(pairs), wanted));
+    while (ends == 0) {
+      pairs = table + ((pairs - table + 16) & mask);
+      ends = i32x4.bitmask(i32x4.eq(v128.load(pairs), wanted));
     }
-    store<u32>(slots, <u32>(pair >> 32));
+    store<u32>(slots, load<u32>(pairs + select<usize>(4, 12, ends & 3)));
     slots += 4;
   }
 }
