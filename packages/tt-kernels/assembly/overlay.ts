@@ -80,7 +80,11 @@ function copyRows(pool: OverlaidPool, begin: i32, end: i32): void {
 
 @inline
 function sum16(pool: OverlaidPool, first: u32, last: u32, out: usize): void {
-  const overlay = pool.overlay;
+  // Read once: a compiler of WebAssembly does not move loads out of a loop.
+  const rowOf = pool.overlay.rowOf;
+  const rows = pool.overlay.rows;
+  const slots = pool.overlay.slots;
+  const laid = pool.overlay.laid;
   const coefficients = pool.coefficients;
   const stop = <usize>last << 2;
   let s0 = f32x4.splat(0);
@@ -88,7 +92,9 @@ function sum16(pool: OverlaidPool, first: u32, last: u32, out: usize): void {
   let s2 = s0;
   let s3 = s0;
   for (let at = <usize>first << 2; at < stop; at += 4) {
-    const row = rowAt(overlay, at, 64);
+    const slot = load<u32>(slots + at);
+    const below = rows + (<usize>load<u32>(rowOf + at) << 6);
+    const row = select<usize>(laid + (<usize>slot << 6), below, slot != NO_ROW);
     if (coefficients == 0) {
       s0 = f32x4.add(s0, v128.load(row));
       s1 = f32x4.add(s1, v128.load(row, 16));
