@@ -37,37 +37,45 @@ export function backwardRows(args: usize, begin: i32, end: i32): void {
   const starts = rows.level.childStarts;
   for (let node = <u32>begin; node < <u32>end; node += BLOCK) {
     const stop = min(node + BLOCK, <u32>end);
-    const lastRow = load<u32>(starts + (<usize>stop << 2));
-    let first = load<u32>(starts + (<usize>node << 2));
-    gatherRows(rows.gather, first, lastRow);
-    for (let i = node; i < stop; i++) {
-      const last = load<u32>(starts + (<usize>i << 2), 4);
-      productGradient(rows, i, first, last);
-      first = last;
-    }
+    gatherRows(rows.gather, load<u32>(starts + (<usize>node << 2)), load<u32>(starts + (<usize>stop << 2)));
+    productGradients(rows, node, stop);
     if (rows.extend != 0) backwardNodes(rows.extend, node, stop);
   }
 }
 
-/** Sum over the rows of a node of [left, columns] · [columns, rank]. */
-@inline
-function productGradient(rows: RowsBackward, node: u32, first: u32, last: u32): void {
-  const out = rows.gradients + ((<usize>node * (rows.left * rows.rank)) << 2);
-  const sliceBytes = <usize>(rows.rank * rows.columns) << 2;
-  const rowBytes = <usize>(rows.left * rows.columns) << 2;
-  // The first row by itself, since it finds nothing to add to, and whether a row is the first cannot be predicted.
-  addShare(rows, out, first, sliceBytes, rowBytes, true);
-  for (let u = first + 1; u < last; u++) addShare(rows, out, u, sliceBytes, rowBytes, false);
+/** Of nodes [begin, end): the sums over their rows of [left, columns] · [columns, rank]. */
+function productGradients(rows: RowsBackward, begin: u32, end: u32): void {
+  // Read once: a store might change the record, for all that the compiler knows.
+  const starts = rows.level.childStarts;
+  const digits = rows.rowDigits;
+  const slices = rows.slices;
+  const columns = rows.columns;
+  const rank = rows.rank;
+  const left = rows.left;
+  const sliceBytes = <usize>(rank * columns) << 2;
+  const rowBytes = <usize>(left * columns) << 2;
+  const bytes = <usize>(left * rank) << 2;
+  let out = rows.gradients + <usize>begin * bytes;
+  let u = load<u32>(starts + (<usize>begin << 2));
+  let gradient = rows.gather.rowGradients + <usize>u * rowBytes;
+  for (let node = begin; node < end; node++) {
+    // The first row by itself, since it finds nothing to add to, and whether a row is the first cannot be predicted.
+    addShare(out, left, rank, columns, gradient, slices + <usize>load<u32>(digits + (<usize>u << 2)) * sliceBytes, true);
+    gradient += rowBytes;
+    u++;
+    for (const stop = load<u32>(starts + (<usize>node << 2), 4); u < stop; u++) {
+      addShare(out, left, rank, columns, gradient, slices + <usize>load<u32>(digits + (<usize>u << 2)) * sliceBytes, false);
+      gradient += rowBytes;
+    }
+    out += bytes;
+  }
 }
 
 @inline
-function addShare(rows: RowsBackward, out: usize, u: u32, sliceBytes: usize, rowBytes: usize, fresh: bool): void {
-  const slice = rows.slices + <usize>load<u32>(rows.rowDigits + (<usize>u << 2)) * sliceBytes;
-  const columns = rows.columns;
-  const gradient = rows.gather.rowGradients + <usize>u * rowBytes;
-  if (columns == 4 && (rows.rank & 3) == 0) addQuadShare(out, rows.left, rows.rank, gradient, slice, fresh);
-  else if (((columns | rows.rank) & 3) == 0) addWideShare(out, rows.left, rows.rank, gradient, columns, slice, fresh);
-  else addOuter(out, rows.left, rows.rank, gradient, <usize>columns << 2, 4, columns, slice, fresh);
+function addShare(out: usize, left: u32, rank: u32, columns: u32, gradient: usize, slice: usize, fresh: bool): void {
+  if (columns == 4 && (rank & 3) == 0) addQuadShare(out, left, rank, gradient, slice, fresh);
+  else if (((columns | rank) & 3) == 0) addWideShare(out, left, rank, gradient, columns, slice, fresh);
+  else addOuter(out, left, rank, gradient, <usize>columns << 2, 4, columns, slice, fresh);
 }
 
 /** From the gradients of one level's products to what they mean for each parent's product. */

@@ -87,7 +87,7 @@ function rowsOfNodes(rows: Rows, begin: u32, end: u32, window: usize, windowPoin
   if (rows.extend == 0) {
     for (let node = begin; node < end; node++) {
       const digit = <usize>load<u32>(rows.level.bucketDigits + (<usize>node << 2));
-      rowsOfNode(rows, node, rows.firstCore + digit * bytes);
+      rowsOfRange(rows, node, node + 1, rows.firstCore + digit * bytes, bytes);
     }
     return;
   }
@@ -98,25 +98,32 @@ function rowsOfNodes(rows: Rows, begin: u32, end: u32, window: usize, windowPoin
     const products = window != 0 ? window : extend.products + <usize>first * bytes;
     const pointers = window != 0 ? windowPointers : extend.pointers + <usize>first * pointerBytes;
     extendRange(extend, first, last, products, pointers);
-    for (let node = first; node < last; node++) rowsOfNode(rows, node, products + <usize>(node - first) * bytes);
+    rowsOfRange(rows, first, last, products, bytes);
   }
 }
 
-@inline
-function rowsOfNode(rows: Rows, node: u32, product: usize): void {
-  const starts = rows.level.childStarts + (<usize>node << 2);
-  const stop = load<u32>(starts, 4);
-  const columns = <i32>rows.columns;
-  const rank = <i32>rows.rank;
-  const left = <i32>rows.left;
+/** The rows of nodes [begin, end), whose products follow each other. */
+function rowsOfRange(rows: Rows, begin: u32, end: u32, product: usize, productBytes: usize): void {
+  // Read once: a store might change the record, for all that the compiler knows.
+  const starts = rows.level.childStarts;
+  const digits = rows.rowDigits;
+  const slices = rows.slices;
+  const columns = rows.columns;
+  const rank = rows.rank;
+  const left = rows.left;
   const sliceBytes = <usize>(rank * columns) << 2;
   const rowBytes = <usize>(left * columns) << 2;
-  for (let u = load<u32>(starts); u < stop; u++) {
-    const slice = rows.slices + <usize>load<u32>(rows.rowDigits + (<usize>u << 2)) * sliceBytes;
-    const out = rows.rows + <usize>u * rowBytes;
-    if (columns == 4 && (rank & 3) == 0) multiplyQuad(product, left, rank, slice, out);
-    else if (((columns | rank) & 3) == 0) multiplyWide(product, left, rank, slice, columns, out);
-    else multiplyTransposed(product, left, rank, slice, columns, out);
+  let u = load<u32>(starts + (<usize>begin << 2));
+  let out = rows.rows + <usize>u * rowBytes;
+  for (let node = begin; node < end; node++) {
+    for (const stop = load<u32>(starts + (<usize>node << 2), 4); u < stop; u++) {
+      const slice = slices + <usize>load<u32>(digits + (<usize>u << 2)) * sliceBytes;
+      if (columns == 4 && (rank & 3) == 0) multiplyQuad(product, left, rank, slice, out);
+      else if (((columns | rank) & 3) == 0) multiplyWide(product, left, rank, slice, columns, out);
+      else multiplyTransposed(product, left, rank, slice, columns, out);
+      out += rowBytes;
+    }
+    product += productBytes;
   }
 }
 

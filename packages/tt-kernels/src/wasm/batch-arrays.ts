@@ -17,20 +17,28 @@ export interface BatchArrays {
   readonly lookups: number;
   /** Where the positions of each output start [outputs + 1]. */
   readonly offsets: number;
-  /** Output of each position [positions], to be filled by `expandOffsets`. */
+  /** Output of each position [positions]. */
   readonly outputOf: number;
+  /** Whether `expandOffsets` has to write it. */
+  readonly expands: boolean;
   /** Factors [positions]. */
   readonly coefficients: number;
 }
 
 /** Copies a lookup into a memory. */
-export function copyLookup(host: KernelHost, reserve: Reserve, { rows, positions, offsets, coefficients }: Lookup): BatchArrays {
+export function copyLookup(host: KernelHost, reserve: Reserve, lookup: Lookup): BatchArrays {
+  const { rows, positions, offsets, coefficients, outputsPlace } = lookup;
+  const known = outputsPlace?.offset ?? 0;
+  const expands = offsets !== undefined && known === 0;
+  const outputOf = expands ? reserve(4 * rows.length) : known;
+  if (expands) outputsPlace?.keep(outputOf);
   return {
     rows: copyWords(host, reserve, rows),
     selected: positions === undefined ? 0 : copyWords(host, reserve, positions),
     lookups: positions?.length ?? rows.length,
     offsets: offsets === undefined ? 0 : copyWords(host, reserve, offsets),
-    outputOf: offsets === undefined ? 0 : reserve(4 * rows.length),
+    outputOf: offsets === undefined ? 0 : outputOf,
+    expands,
     coefficients: coefficients === undefined ? 0 : copyFloats(host, reserve, coefficients),
   };
 }

@@ -123,7 +123,7 @@ export class WasmDenseBatch implements BagBatch {
       const factors = copyFloats(host, reserve, weightFactors);
       const target = this.#isElsewhere ? reserve(4 * result.size) : result.byteOffset;
       const { sliceSize, weights } = this.#table;
-      if (batch.offsets !== 0) {
+      if (batch.expands) {
         const expand = writeRecord(host, reserve, [batch.offsets, batch.outputOf]);
         yield { tasks: [taskOf(kernels.expandOffsets, expand, this.#lookup.outputs, 100)], nanoseconds: 0 };
       }

@@ -1,8 +1,8 @@
-import { type Parameter, type Runtime, type Tensor, type UpdateRule, validateUpdateRule } from "@tt-rec/tensor";
+import { type Lifetime, type Parameter, type Runtime, type Tensor, type UpdateRule, validateUpdateRule } from "@tt-rec/tensor";
 import type { BagBatch } from "../batch.ts";
 import type { PhasedStep, SliceGradients } from "../embedding-bag.ts";
 import type { LaidRows } from "../int8-rows.ts";
-import type { Lookup } from "../lookup/lookup.ts";
+import type { Lookup, OutputsPlace } from "../lookup/lookup.ts";
 import type { OverlaidLookup } from "../lookup/overlay.ts";
 import { type Phases, runPhases, sideBySide } from "../phases.ts";
 import type { TTCores } from "../tt-cores.ts";
@@ -13,6 +13,26 @@ import { bagKernels } from "./kernels.ts";
 import { taskOf, timeOf } from "./tasks.ts";
 import { WasmTTBatch } from "./tt-batch.ts";
 import type { PlannedBatch } from "./tt-plan.ts";
+
+/** A list in scratch memory, which is gone with it. */
+class ScratchPlace implements OutputsPlace {
+  readonly #runtime: Runtime;
+  #offset = 0;
+  #life: Readonly<Lifetime> | undefined;
+
+  constructor(runtime: Runtime) {
+    this.#runtime = runtime;
+  }
+
+  get offset(): number {
+    return this.#life?.alive === true ? this.#offset : 0;
+  }
+
+  keep(offset: number): void {
+    this.#offset = offset;
+    this.#life = this.#runtime.scratchLife;
+  }
+}
 
 /**
  * A batch of a TT table over which other rows are laid, on the wasm kernels. The positions that have a slot train those rows,
@@ -36,8 +56,14 @@ export class WasmOverlaidBatch implements BagBatch {
     this.#slots = slots;
     // The gradients of weights need both parts. Written out, since rest and spread take longer than a kernel of a small batch.
     const { outputs, rows, offsets, coefficients } = lookup;
-    this.#tt = new WasmTTBatch(runtime, cores, { outputs, rows, offsets, coefficients, positions: below }, training);
-    const cached = { outputs, rows: slots, offsets, coefficients, positions: above };
+    const outputsPlace = new ScratchPlace(runtime);
+    this.#tt = new WasmTTBatch(
+      runtime,
+      cores,
+      { outputs, rows, offsets, coefficients, positions: below, outputsPlace },
+      training,
+    );
+    const cached = { outputs, rows: slots, offsets, coefficients, positions: above, outputsPlace };
     this.#rows =
       "weights" in laid ? new WasmDenseBatch(runtime, laid, runtime.host, cached) : new WasmInt8Batch(runtime, laid, cached);
     this.#parts = above.length === 0 ? [this.#tt] : below.length === 0 ? [this.#rows] : [this.#tt, this.#rows];

@@ -101,7 +101,7 @@ export function* sortBatch(host: KernelHost, reserve: Reserve, table: ParameterL
     arrays.selected,
   ]);
   const tasks = [taskOf(kernels.planDense, record, 1, 15 * n)];
-  if (arrays.offsets !== 0) {
+  if (arrays.expands) {
     const expand = writeRecord(host, reserve, [arrays.offsets, arrays.outputOf]);
     tasks.push(taskOf(kernels.expandOffsets, expand, lookup.outputs, (2 * lookup.rows.length) / Math.max(1, lookup.outputs)));
   }
@@ -112,6 +112,7 @@ export function* sortBatch(host: KernelHost, reserve: Reserve, table: ParameterL
     lookups: n,
     offsets: arrays.offsets,
     outputOf: arrays.outputOf,
+    expands: arrays.expands,
     coefficients: arrays.coefficients,
     order,
     rowStarts,

@@ -99,7 +99,7 @@ export function* planBatch(
     arrays.selected,
   ]);
   const tasks = [taskOf(kernels.planTT, record, 1, NANOSECONDS * n)];
-  if (arrays.offsets !== 0) {
+  if (arrays.expands) {
     const expand = writeRecord(host, reserve, [arrays.offsets, arrays.outputOf]);
     tasks.push(taskOf(kernels.expandOffsets, expand, lookup.outputs, (2 * lookup.rows.length) / Math.max(1, lookup.outputs)));
   }
@@ -112,6 +112,7 @@ export function* planBatch(
     lookups: n,
     offsets: arrays.offsets,
     outputOf: arrays.outputOf,
+    expands: arrays.expands,
     coefficients: arrays.coefficients,
     positions: lookup.rows.length,
     order,
