@@ -29,6 +29,22 @@ export class Probe {
   accesses: usize;
   /** Out: ids that are cached. */
   hits: u32;
+  /** Rows of the table, or 0 where the ids are known to be below. */
+  extent: u32;
+  /** Out: 1 if an id is not below, and nothing was looked up and counted. */
+  isOutside: u32;
+}
+
+/** The largest of some ids. */
+function largest(ids: usize, count: u32): u32 {
+  const end = ids + (<usize>count << 2);
+  let most = i32x4.splat(0);
+  for (; ids + 16 <= end; ids += 16) most = i32x4.max_u(most, v128.load(ids));
+  most = i32x4.max_u(most, v128.shuffle<i32>(most, most, 2, 3, 0, 1));
+  most = i32x4.max_u(most, v128.shuffle<i32>(most, most, 1, 0, 3, 2));
+  let id = <u32>i32x4.extract_lane(most, 0);
+  for (; ids < end; ids += 4) id = max(id, load<u32>(ids));
+  return id;
 }
 
 /**
@@ -69,6 +85,8 @@ function touch(homes: usize, count: u32, table: usize): u32 {
 export function probeRows(args: usize, _begin: i32, _end: i32): void {
   const probe = changetype<Probe>(args);
   const count = probe.count;
+  probe.isOutside = <u32>(probe.extent != 0 && count != 0 && largest(probe.ids, count) >= probe.extent);
+  if (probe.isOutside) return;
   const mask = <usize>probe.mask << 3;
   const isLarge = mask >= SECOND_CACHE;
   for (let first: u32 = 0; first < count; first += BLOCK) {

@@ -168,8 +168,9 @@ export class CachedTTEmbeddingBag implements EmbeddingBag {
   }
 
   plan(bags: Bags, mode: PlanMode): Plan {
-    const lookup = resolveBags(bags, this.#pooling, this.numEmbeddings);
-    const probed = this.#cache.probe(lookup, mode.training);
+    // Ids are checked where they are looked up.
+    const lookup = resolveBags(bags, this.#pooling);
+    const probed = this.#cache.probe(lookup, mode.training, this.numEmbeddings);
     const life = this.#life;
     const plan = this.#tt.planOverlaid(probed, mode);
     const batch = new CachedBatch({ lookup, mode, generation: this.#generation, life, plan }, this.#renew);

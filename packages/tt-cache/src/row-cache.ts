@@ -71,9 +71,12 @@ export class RowCache {
     return this.#table.accesses.subarray(0, this.#extent);
   }
 
-  /** Tells which positions of a lookup are cached, and counts their accesses if `counts`. */
-  probe(lookup: Lookup, counts: boolean): Probed {
-    return this.#table.probe(lookup, counts);
+  /**
+   * Tells which positions of a lookup are cached, and counts their accesses if `counts`. Throws `E_INDEX` before that if an id is not
+   * below `extent`, which is left out where they are known to be.
+   */
+  probe(lookup: Lookup, counts: boolean, extent?: number): Probed {
+    return this.#table.probe(lookup, counts, extent);
   }
 
   /** The slots of some ids, `NO_ROW` for those that are not held. */

@@ -1,5 +1,5 @@
 import { mixBits, type Runtime, type Tensor } from "@tt-rec/tensor";
-import { type Lookup, NO_ROW, type OverlaidLookup } from "@tt-rec/tt-kernels";
+import { checkIndices, type Lookup, NO_ROW, type OverlaidLookup } from "@tt-rec/tt-kernels";
 import { ttCacheModule } from "./generated/tt-cache-module.ts";
 
 /** A lookup whose cached positions are known. In a step, its lists may lie in scratch memory, and die with the step. */
@@ -90,9 +90,14 @@ export class SlotTable {
     this.accesses.fill(0);
   }
 
-  /** Tells which positions of a lookup are cached, and counts their accesses if `counts`. */
-  probe(lookup: Lookup, counts: boolean): Probed {
-    return this.#runtime.backend === "wasm" ? this.#probeOnKernel(lookup, counts) : this.#probeInPlace(lookup, counts);
+  /**
+   * Tells which positions of a lookup are cached, and counts their accesses if `counts`. Throws `E_INDEX` before that if an id is not
+   * below `extent`, which is left out where they are known to be.
+   */
+  probe(lookup: Lookup, counts: boolean, extent = 0): Probed {
+    if (this.#runtime.backend === "wasm") return this.#probeOnKernel(lookup, counts, extent);
+    if (extent > 0) checkIndices(lookup.rows, extent);
+    return this.#probeInPlace(lookup, counts);
   }
 
   /** Frees the memory. */
@@ -101,7 +106,7 @@ export class SlotTable {
     this.#accesses.dispose();
   }
 
-  #probeOnKernel(lookup: Lookup, counts: boolean): Probed {
+  #probeOnKernel(lookup: Lookup, counts: boolean, extent: number): Probed {
     const { host } = this.#runtime;
     // Lists in the scratch memory of a step are read there by the kernels that follow. A memory that is not shared may move.
     const stays = this.#runtime.isStepOpen && canShare && host.memory.buffer instanceof SharedArrayBuffer;
@@ -116,8 +121,10 @@ export class SlotTable {
       const [laid, below, missed] = [reserve(4 * count + 4), reserve(4 * count + 4), reserve(4 * count + 4)];
       const accesses = counts ? this.#accesses.byteOffset : 0;
       const { byteOffset } = this.#pairs;
-      const record = workspace.record([at, count, byteOffset, this.#mask, slots, laid, below, missed, accesses, 0]);
+      const record = workspace.record([at, count, byteOffset, this.#mask, slots, laid, below, missed, accesses, 0, extent, 0]);
       host.runNow({ kernel: this.#probe, args: record, units: 1, grain: 1 });
+      // The kernel sees that an id is too large, and this one tells which.
+      if (host.words[record / 4 + 11] === 1) checkIndices(lookup.rows, extent);
       const hits = host.words[record / 4 + 9];
       const list = (offset: number, length: number): Uint32Array =>
         stays ? new Uint32Array(host.memory.buffer, offset, length) : host.words.slice(offset / 4, offset / 4 + length);

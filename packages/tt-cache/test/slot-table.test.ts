@@ -54,3 +54,28 @@ test("ids come and go, and the map and its kernel tell the same as a Map", async
     { numRuns: RUNS },
   );
 });
+
+test("an id that is no row is refused by the map and its kernel, before any access is counted", async (t) => {
+  const runtimes = [await Runtime.create({ poison: true }), await Runtime.create({ backend: "reference" })];
+  const tables = runtimes.map((runtime) => new SlotTable(runtime, CAPACITY));
+  for (const table of tables) table.set(3, 7);
+  fc.assert(
+    fc.property(fc.array(ID, { maxLength: 50 }), fc.oneof(fc.integer({ min: 1, max: 41 }), fc.constant(2 ** 32 - 3)), (ids, extent) => {
+      const rows = Uint32Array.from(ids);
+      const first = ids.findIndex((id) => id >= extent);
+      for (const table of tables) {
+        table.accesses.fill(0);
+        const probe = (): unknown => table.probe({ outputs: rows.length, rows }, true, extent);
+        if (first < 0) {
+          t.notThrows(probe);
+          t.is(table.accesses[7], ids.filter((id) => id === 3).length);
+          continue;
+        }
+        const { message } = t.throws(probe, { code: "E_INDEX" }) ?? {};
+        t.is(message, `indices[${first}] = ${ids[first]} is not below the number of embeddings, ${extent}`);
+        t.true(table.accesses.every((count) => count === 0));
+      }
+    }),
+    { numRuns: RUNS },
+  );
+});

@@ -10,14 +10,14 @@ export function multiplyTransposed(a: usize, rows: i32, k: i32, b: usize, n: i32
   else multiplyBy(a, rows, k, b, n, out);
 }
 
-/** Products of 32 terms, as of rank 16 with two columns. Distances between rows are constants of the instructions. */
+/** Products of 32 terms, as of rank 16 with two columns: distances between rows are constants of the instructions. */
 function multiply32(a: usize, rows: i32, b: usize, n: i32, out: usize): void {
   const outStride = <usize>n << 2;
   const last = b + (<usize>n << 7);
   for (const end = a + (<usize>(rows >> 1) << 8); a < end; a += 256) {
     let to = out;
     for (let panel = b; panel < last; panel += 512) {
-      dot2x4of32(a, panel, to, outStride);
+      addDots2x4(a, 128, 32, panel, to, outStride, true);
       to += 16;
     }
     out += outStride << 1;
@@ -27,38 +27,6 @@ function multiply32(a: usize, rows: i32, b: usize, n: i32, out: usize): void {
     addDots1x4(a, 128, b, out, true);
     out += 16;
   }
-}
-
-@inline
-function dot2x4of32(a: usize, b: usize, out: usize, outStride: usize): void {
-  let c00 = f32x4.splat(0);
-  let c01 = c00;
-  let c02 = c00;
-  let c03 = c00;
-  let c10 = c00;
-  let c11 = c00;
-  let c12 = c00;
-  let c13 = c00;
-  const end = a + 128;
-  for (; a < end; a += 16) {
-    const x = v128.load(a);
-    const y = v128.load(a, 128);
-    const z0 = v128.load(b);
-    c00 = madd(x, z0, c00);
-    c10 = madd(y, z0, c10);
-    const z1 = v128.load(b, 128);
-    c01 = madd(x, z1, c01);
-    c11 = madd(y, z1, c11);
-    const z2 = v128.load(b, 256);
-    c02 = madd(x, z2, c02);
-    c12 = madd(y, z2, c12);
-    const z3 = v128.load(b, 384);
-    c03 = madd(x, z3, c03);
-    c13 = madd(y, z3, c13);
-    b += 16;
-  }
-  v128.store(out, sumLanes(c00, c01, c02, c03));
-  v128.store(out + outStride, sumLanes(c10, c11, c12, c13));
 }
 
 /** As `multiplyTransposed`, for a multiple of four terms and entries; `stride` is the bytes of a row. Adds to what is there unless `fresh`. */
@@ -71,7 +39,7 @@ export function addTransposed(a: usize, rows: i32, stride: usize, b: usize, n: i
     let to = out;
     let row = 0;
     for (; row + 2 <= rows; row += 2) {
-      addDots2x4(from, stride, b, to, outStride, fresh);
+      addDots2x4(from, stride, stride >> 2, b, to, outStride, fresh);
       from += stride << 1;
       to += outStride << 1;
     }
@@ -81,7 +49,7 @@ export function addTransposed(a: usize, rows: i32, stride: usize, b: usize, n: i
 }
 
 @inline
-function addDots2x4(a: usize, stride: usize, b: usize, out: usize, outStride: usize, fresh: bool): void {
+function addDots2x4(a: usize, stride: usize, k: i32, b: usize, out: usize, outStride: usize, fresh: bool): void {
   let c00 = f32x4.splat(0);
   let c01 = c00;
   let c02 = c00;
@@ -90,7 +58,7 @@ function addDots2x4(a: usize, stride: usize, b: usize, out: usize, outStride: us
   let c11 = c00;
   let c12 = c00;
   let c13 = c00;
-  const end = a + stride;
+  const end = a + (<usize>(k & ~3) << 2);
   for (; a < end; a += 16) {
     const x = v128.load(a);
     const y = v128.load(a + stride);
@@ -108,8 +76,17 @@ function addDots2x4(a: usize, stride: usize, b: usize, out: usize, outStride: us
     c13 = madd(y, z3, c13);
     b += 16;
   }
-  storeSums(out, sumLanes(c00, c01, c02, c03), fresh);
-  storeSums(out + outStride, sumLanes(c10, c11, c12, c13), fresh);
+  let s0 = sumLanes(c00, c01, c02, c03);
+  let s1 = sumLanes(c10, c11, c12, c13);
+  for (let rest = k & 3; rest > 0; rest--) {
+    const z = f32x4(load<f32>(b), load<f32>(b + stride), load<f32>(b + 2 * stride), load<f32>(b + 3 * stride));
+    s0 = madd(splat(a), z, s0);
+    s1 = madd(splat(a + stride), z, s1);
+    a += 4;
+    b += 4;
+  }
+  storeSums(out, s0, fresh);
+  storeSums(out + outStride, s1, fresh);
 }
 
 @inline
@@ -144,7 +121,7 @@ function multiplyBy(a: usize, rows: i32, k: i32, b: usize, n: i32, out: usize): 
     let row = 0;
     let from = a;
     for (; row + 2 <= rows; row += 2) {
-      dot2x4(from, stride, k, panel, out + ((<usize>row * n + column) << 2), <usize>n << 2);
+      addDots2x4(from, stride, k, panel, out + ((<usize>row * n + column) << 2), <usize>n << 2, true);
       from += stride << 1;
     }
     if (row < rows) {
@@ -158,48 +135,6 @@ function multiplyBy(a: usize, rows: i32, k: i32, b: usize, n: i32, out: usize): 
       store<f32>(out + ((<usize>row * n + column) << 2), dot(a + <usize>row * stride, b + <usize>column * stride, k));
     }
   }
-}
-
-@inline
-function dot2x4(a: usize, stride: usize, k: i32, b: usize, out: usize, outStride: usize): void {
-  let c00 = f32x4.splat(0);
-  let c01 = c00;
-  let c02 = c00;
-  let c03 = c00;
-  let c10 = c00;
-  let c11 = c00;
-  let c12 = c00;
-  let c13 = c00;
-  const end = a + (<usize>(k & ~3) << 2);
-  while (a < end) {
-    const x = v128.load(a);
-    const y = v128.load(a + stride);
-    const z0 = v128.load(b);
-    c00 = madd(x, z0, c00);
-    c10 = madd(y, z0, c10);
-    const z1 = v128.load(b + stride);
-    c01 = madd(x, z1, c01);
-    c11 = madd(y, z1, c11);
-    const z2 = v128.load(b + 2 * stride);
-    c02 = madd(x, z2, c02);
-    c12 = madd(y, z2, c12);
-    const z3 = v128.load(b + 3 * stride);
-    c03 = madd(x, z3, c03);
-    c13 = madd(y, z3, c13);
-    a += 16;
-    b += 16;
-  }
-  let s0 = sumLanes(c00, c01, c02, c03);
-  let s1 = sumLanes(c10, c11, c12, c13);
-  for (let rest = k & 3; rest > 0; rest--) {
-    const z = f32x4(load<f32>(b), load<f32>(b + stride), load<f32>(b + 2 * stride), load<f32>(b + 3 * stride));
-    s0 = madd(splat(a), z, s0);
-    s1 = madd(splat(a + stride), z, s1);
-    a += 4;
-    b += 4;
-  }
-  v128.store(out, s0);
-  v128.store(out + outStride, s1);
 }
 
 function dot(a: usize, b: usize, k: i32): f32 {

@@ -9,7 +9,7 @@ export class Gather {
   /** Positions by row, and where each row's start [uniqueRows + 1]. */
   order: usize;
   rowStarts: usize;
-  /** Row id of each position where the rows are those of a table, else 0. */
+  /** Row of each position, by whatever number. */
   ids: usize;
   /** Output of each position; 0 stands for one position an output. */
   outputOf: usize;
@@ -97,7 +97,6 @@ function gatherAny(gather: Gather, first: u32, last: u32, out: usize, bytes: usi
 
 /** Whether rows [begin, end) have so many positions that a loop over these is quicker than one over the rows. */
 export function hasRepeats(gather: Gather, begin: u32, end: u32): bool {
-  if (gather.ids == 0) return false;
   const positions = load<u32>(gather.rowStarts + (<usize>end << 2)) - load<u32>(gather.rowStarts + (<usize>begin << 2));
   return <u64>positions * 4 > <u64>(end - begin) * 5;
 }

@@ -13,7 +13,7 @@ export type {
   SliceGradients,
 } from "./embedding-bag.ts";
 export { Int8Rows, type LaidRows, type RoundingKeys } from "./int8-rows.ts";
-export { type Lookup, resolveBags } from "./lookup/lookup.ts";
+export { checkIndices, type Lookup, resolveBags } from "./lookup/lookup.ts";
 export { NO_ROW, type OverlaidLookup } from "./lookup/overlay.ts";
 export { PlanBook } from "./lookup/plan-book.ts";
 export { type Phase, type Phases, runPhases } from "./phases.ts";

@@ -30,9 +30,14 @@ export interface Lookup {
   readonly weightFactors?: Float32Array | undefined;
 }
 
-/** Validates bags against a table of `numEmbeddings` rows and resolves them. Throws `E_INDEX`, `E_OFFSETS`, `E_WEIGHTS`. */
-export function resolveBags({ indices, offsets, weights }: Bags, pooling: Pooling, numEmbeddings: number): Lookup {
-  checkIndices(indices, numEmbeddings);
+/**
+ * Validates bags against a table of `numEmbeddings` rows and resolves them; without that number, whether ids are too large is for the
+ * caller to see. Throws `E_INDEX`, `E_OFFSETS`, `E_WEIGHTS`.
+ */
+export function resolveBags({ indices, offsets, weights }: Bags, pooling: Pooling, numEmbeddings?: number): Lookup {
+  // Callers in plain JavaScript pass number arrays, in which -1 and 1.5 would go unnoticed.
+  if (!(indices instanceof Uint32Array)) throw new TtError("E_INDEX", "indices is not a Uint32Array");
+  if (numEmbeddings !== undefined) checkIndices(indices, numEmbeddings);
   if (offsets !== undefined) checkOffsets(offsets, indices.length);
   if (weights !== undefined) checkWeights(weights, indices.length);
   // One id a bag is the rule in click logs, and needs no pooling.
@@ -91,9 +96,8 @@ function meanFactors(offsets: Uint32Array, count: number): Float32Array {
   return factors;
 }
 
-function checkIndices(indices: Uint32Array, numEmbeddings: number): void {
-  // Callers in plain JavaScript pass number arrays, in which -1 and 1.5 would go unnoticed.
-  if (!(indices instanceof Uint32Array)) throw new TtError("E_INDEX", "indices is not a Uint32Array");
+/** Throws `E_INDEX` if an id is not below the number of a table's rows. */
+export function checkIndices(indices: Uint32Array, numEmbeddings: number): void {
   for (let p = 0; p < indices.length; p++) {
     if (indices[p] >= numEmbeddings) {
       throw new TtError("E_INDEX", `indices[${p}] = ${indices[p]} is not below the number of embeddings, ${numEmbeddings}`);
