@@ -60,22 +60,26 @@ test("an id that is no row is refused by the map and its kernel, before any acce
   const tables = runtimes.map((runtime) => new SlotTable(runtime, CAPACITY));
   for (const table of tables) table.set(3, 7);
   fc.assert(
-    fc.property(fc.array(ID, { maxLength: 50 }), fc.oneof(fc.integer({ min: 1, max: 41 }), fc.constant(2 ** 32 - 3)), (ids, extent) => {
-      const rows = Uint32Array.from(ids);
-      const first = ids.findIndex((id) => id >= extent);
-      for (const table of tables) {
-        table.accesses.fill(0);
-        const probe = (): unknown => table.probe({ outputs: rows.length, rows }, true, extent);
-        if (first < 0) {
-          t.notThrows(probe);
-          t.is(table.accesses[7], ids.filter((id) => id === 3).length);
-          continue;
+    fc.property(
+      fc.array(ID, { maxLength: 50 }),
+      fc.oneof(fc.integer({ min: 1, max: 41 }), fc.constant(2 ** 32 - 3)),
+      (ids, extent) => {
+        const rows = Uint32Array.from(ids);
+        const first = ids.findIndex((id) => id >= extent);
+        for (const table of tables) {
+          table.accesses.fill(0);
+          const probe = (): unknown => table.probe({ outputs: rows.length, rows }, true, extent);
+          if (first < 0) {
+            t.notThrows(probe);
+            t.is(table.accesses[7], ids.filter((id) => id === 3).length);
+            continue;
+          }
+          const { message } = t.throws(probe, { code: "E_INDEX" }) ?? {};
+          t.is(message, `indices[${first}] = ${ids[first]} is not below the number of embeddings, ${extent}`);
+          t.true(table.accesses.every((count) => count === 0));
         }
-        const { message } = t.throws(probe, { code: "E_INDEX" }) ?? {};
-        t.is(message, `indices[${first}] = ${ids[first]} is not below the number of embeddings, ${extent}`);
-        t.true(table.accesses.every((count) => count === 0));
-      }
-    }),
+      },
+    ),
     { numRuns: RUNS },
   );
 });

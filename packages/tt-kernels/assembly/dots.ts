@@ -10,14 +10,14 @@ export function multiplyTransposed(a: usize, rows: i32, k: i32, b: usize, n: i32
   else multiplyBy(a, rows, k, b, n, out);
 }
 
-/** Products of 32 terms, as of rank 16 with two columns: distances between rows are constants of the instructions. */
+/** Products of 32 terms, as of rank 16 with two columns. */
 function multiply32(a: usize, rows: i32, b: usize, n: i32, out: usize): void {
   const outStride = <usize>n << 2;
   const last = b + (<usize>n << 7);
   for (const end = a + (<usize>(rows >> 1) << 8); a < end; a += 256) {
     let to = out;
     for (let panel = b; panel < last; panel += 512) {
-      addDots2x4(a, 128, 32, panel, to, outStride, true);
+      dots2x4of32(a, panel, to, outStride);
       to += 16;
     }
     out += outStride << 1;
@@ -27,6 +27,39 @@ function multiply32(a: usize, rows: i32, b: usize, n: i32, out: usize): void {
     addDots1x4(a, 128, b, out, true);
     out += 16;
   }
+}
+
+/** `addDots2x4` with offsets that are written into the instructions, which takes an eighth off the time. */
+@inline
+function dots2x4of32(a: usize, b: usize, out: usize, outStride: usize): void {
+  let c00 = f32x4.splat(0);
+  let c01 = c00;
+  let c02 = c00;
+  let c03 = c00;
+  let c10 = c00;
+  let c11 = c00;
+  let c12 = c00;
+  let c13 = c00;
+  const end = a + 128;
+  for (; a < end; a += 16) {
+    const x = v128.load(a);
+    const y = v128.load(a, 128);
+    const z0 = v128.load(b);
+    c00 = madd(x, z0, c00);
+    c10 = madd(y, z0, c10);
+    const z1 = v128.load(b, 128);
+    c01 = madd(x, z1, c01);
+    c11 = madd(y, z1, c11);
+    const z2 = v128.load(b, 256);
+    c02 = madd(x, z2, c02);
+    c12 = madd(y, z2, c12);
+    const z3 = v128.load(b, 384);
+    c03 = madd(x, z3, c03);
+    c13 = madd(y, z3, c13);
+    b += 16;
+  }
+  v128.store(out, sumLanes(c00, c01, c02, c03));
+  v128.store(out + outStride, sumLanes(c10, c11, c12, c13));
 }
 
 /** As `multiplyTransposed`, for a multiple of four terms and entries; `stride` is the bytes of a row. Adds to what is there unless `fresh`. */
