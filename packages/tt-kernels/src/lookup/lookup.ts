@@ -1,14 +1,6 @@
 import { TtError } from "@tt-rec/tensor";
 import type { Bags, Pooling } from "../embedding-bag.ts";
 
-/** Where the output of each position lies in a memory, for lookups with the same offsets: it is written for the first of them. */
-export interface OutputsPlace {
-  /** Offset of the list, or 0 if it is not there in this step. */
-  readonly offset: number;
-  /** Tells where it is, or is about to be. */
-  keep(offset: number): void;
-}
-
 /**
  * Bags and pooling resolved to a list of terms: position p adds `coefficients[p]` times row `rows[p]` to the output whose
  * range of `offsets` it lies in. A subset of the positions is again a lookup, which is how a cache splits a batch.
@@ -22,8 +14,15 @@ export interface Lookup {
   readonly offsets?: Uint32Array | undefined;
   /** The only positions that count, rising, where other rows answer the rest; for the kernels. Absent: all. */
   readonly positions?: Uint32Array | undefined;
-  /** Shared with other lookups of the same offsets; for the kernels. */
-  readonly outputsPlace?: OutputsPlace | undefined;
+  /** Where the kernels keep the output of each position, for lookups with the same offsets: it is written for the first of them. */
+  readonly outputsPlace?:
+    | {
+        /** Offset in their memory, or 0 if it is not there in this step. */
+        readonly offset: number;
+        /** Tells where it is about to be written. */
+        keep(offset: number): void;
+      }
+    | undefined;
   /** Factor of each position: weight times pooling factor; absent means 1 throughout. */
   readonly coefficients?: Float32Array | undefined;
   /** Derivative of each coefficient by its weight, present if the bags have weights. */

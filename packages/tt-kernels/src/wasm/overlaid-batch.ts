@@ -2,7 +2,7 @@ import { type Lifetime, type Parameter, type Runtime, type Tensor, type UpdateRu
 import type { BagBatch } from "../batch.ts";
 import type { PhasedStep, SliceGradients } from "../embedding-bag.ts";
 import type { LaidRows } from "../int8-rows.ts";
-import type { Lookup, OutputsPlace } from "../lookup/lookup.ts";
+import type { Lookup } from "../lookup/lookup.ts";
 import type { OverlaidLookup } from "../lookup/overlay.ts";
 import { type Phases, runPhases, sideBySide } from "../phases.ts";
 import type { TTCores } from "../tt-cores.ts";
@@ -15,7 +15,7 @@ import { WasmTTBatch } from "./tt-batch.ts";
 import type { PlannedBatch } from "./tt-plan.ts";
 
 /** A list in scratch memory, which is gone with it. */
-class ScratchPlace implements OutputsPlace {
+class ScratchPlace {
   readonly #runtime: Runtime;
   #offset = 0;
   #life: Readonly<Lifetime> | undefined;
