@@ -23,7 +23,7 @@ export async function compareEngines(
   reference: Runtime,
   make: (runtime: Runtime) => EmbeddingBag,
   bags: Bags,
-  { seed, rule }: BatchCase,
+  { seed, rule }: Pick<BatchCase, "seed" | "rule">,
 ): Promise<void> {
   const expected = await outcome(reference, make, bags, seed + 1, rule);
   const bySimd = new Map<string, Outcome>();
