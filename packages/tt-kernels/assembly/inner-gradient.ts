@@ -67,7 +67,7 @@ function sliceRows(
   kind: u32,
 ): void {
   if (count == 1) {
-    oneTerm(load<u32>(pointers), first, last, gradients, stride, finish, slice, kind);
+    oneTerm(pointers, first, last, gradients, stride, finish, slice, kind);
     return;
   }
   if (count == 2) {
@@ -96,7 +96,8 @@ function sliceRows(
 
 /** A slice that one node of one row meets. The gradient of 32 columns stays in registers while the rows pass by. */
 @inline
-function oneTerm(product: usize, first: u32, last: u32, b: usize, stride: usize, finish: Finish, slice: usize, kind: u32): void {
+function oneTerm(pointers: usize, first: u32, last: u32, b: usize, stride: usize, finish: Finish, slice: usize, kind: u32): void {
+  const product = <usize>load<u32>(pointers);
   const begin = product + (<usize>first << 2);
   const end = product + (<usize>last << 2);
   const rate = f32x4.splat(finish.rate);
@@ -129,11 +130,7 @@ function oneTerm(product: usize, first: u32, last: u32, b: usize, stride: usize,
   }
   if (column == stride) return;
   for (let row = first; row < last; row++) {
-    const x = splat(product + (<usize>row << 2));
-    const offset = slice + <usize>row * stride;
-    let at = column;
-    for (; at + 16 <= stride; at += 16) finish4(finish, offset + at, f32x4.mul(x, v128.load(b + at)));
-    for (; at < stride; at += 4) finish1(finish, offset + at, f32x4.extract_lane(x, 0) * load<f32>(b + at));
+    rowEdge(pointers, 1, <usize>row << 2, b, stride, column, finish, slice + <usize>row * stride);
   }
 }
 
